@@ -260,8 +260,12 @@ static void refresh_metrics(void *data)
 static void socket_upgraded(void *data, const struct websocket_handshake *handshake)
 {
     struct daemon *daemon = data;
-    ws_server_adopt(daemon->sockets, handshake->fd, handshake->extra, handshake->extra_length,
-                    handshake->credentials, handshake->dialect);
+    ws_server_adopt(daemon->sockets, &(struct ws_arrival){.fd = handshake->fd,
+                                                          .extra = handshake->extra,
+                                                          .extra_length = handshake->extra_length,
+                                                          .credentials = handshake->credentials,
+                                                          .dialect = handshake->dialect,
+                                                          .cursor = handshake->cursor});
 }
 
 static bool knows_dialect(const char *name)

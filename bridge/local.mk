@@ -4,6 +4,6 @@ trestle_SOURCES = bridge/main.c \
   bridge/daemon.c bridge/daemon.h \
   bridge/serve.c bridge/serve.h
 trestle_LDADD = libtool.a libfeature.a libadhoc.a libmessage.a libmedia.a libbound.a libroom.a libcall.a libprofile.a libpresence.a libjob.a libcluster.a libdescribe.a libws.a libhttp.a libdialect.a libcore.a libaccount.a libview.a libarchive.a libxmpp.a libxep.a libloop.a \
-  libbase.a $(WSLAY_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(JWT_LIBS) $(PQ_LIBS) $(HIREDIS_LIBS) \
+  libbase.a $(WSLAY_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(JWT_LIBS) $(PQ_LIBS) $(HIREDIS_LIBS) \
   $(EXPAT_LIBS) $(STROPHE_LIBS) $(ICU_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(GLIB_LIBS)
 EXTRA_DIST += bridge/README.md bridge/base/README.md

@@ -65,7 +65,8 @@ SQL_MIGRATIONS = \
   sql/migration/0048_bound_rooms.sql \
   sql/migration/0051_spam.sql \
   sql/migration/0052_deleted_users.sql \
-  sql/migration/0054_fetch.sql
+  sql/migration/0054_fetch.sql \
+  sql/migration/0056_lasting_sessions.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql sql/type/gallery.sql
@@ -134,6 +135,7 @@ SQL_FUNCTIONS = \
   sql/function/star.sql \
   sql/function/text.sql \
   sql/function/thread.sql \
+  sql/function/unread.sql \
   sql/function/user.sql \
   sql/function/user_delete.sql
 SQL_TOOLS = sql/tool/tool.sql

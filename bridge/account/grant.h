@@ -2,6 +2,8 @@
 /* By what somebody was let in: enough to tell later whether that still holds. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "bridge/base/id.h"
 
 struct grant {
@@ -10,4 +12,5 @@ struct grant {
     gint64 issued;          /* wall clock, microseconds: of its making, as it says itself */
     gint64 expires;         /* wall clock, microseconds, leeway included */
     guint32 key;            /* of a token: mark of the key that has signed it (token.h); else 0 */
+    bool renews;            /* of a cookie's session: use may put its end off */
 };

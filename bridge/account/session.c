@@ -31,6 +31,7 @@
 
 struct known {
     struct session session; /* references, scopes and csrf are owned */
+    bool is_kept;           /* session_keep() has not answered yet */
     enum credential_kind kind;
     char **scopes;
     char *csrf;
@@ -118,6 +119,71 @@ static bool is_stale(const struct known *known)
     return clock_wall() >= known->session.grant.expires || clock_monotonic() >= known->forget_at;
 }
 
+/* ---- Renewal by use -------------------------------------------------------------------------- */
+
+struct keeping {
+    session_kept done;
+    void *data;
+    gint64 before;
+};
+
+static void kept_read(const struct rows *rows, enum error_code error, void *data)
+{
+    g_autofree struct keeping *keeping = data;
+    gint64 expires = error == ERROR_NONE && rows_count(rows) == 1
+                         ? rows_integer(rows, 0, SESSION_RENEW_EXPIRES)
+                         : 0;
+    keeping->done(expires > keeping->before ? expires : 0, keeping->data);
+}
+
+bool session_keep(struct sessions *sessions, const struct grant *grant, session_kept done,
+                  void *data)
+{
+    gint64 lifetime = sessions->options->session_lifetime;
+    if (!grant->renews || grant->expires - clock_wall() > lifetime * G_USEC_PER_SEC / 2)
+        return false;
+    char digest[UUID_TEXT_SIZE], seconds[24];
+    uuid_format(&grant->credential, digest);
+    g_snprintf(seconds, sizeof seconds, "%" G_GINT64_FORMAT, lifetime);
+    struct keeping *keeping = g_new0(struct keeping, 1);
+    *keeping = (struct keeping){done, data, grant->expires};
+    const char *values[] = {digest, seconds};
+    archive_query(sessions->archive, QUERY_SESSION_RENEW, values, kept_read, keeping);
+    return true;
+}
+
+/* Of a session that is remembered; by its key, under which it may not be any more. */
+struct remembered {
+    struct sessions *sessions;
+    char *key;
+};
+
+static void known_kept(gint64 expires, void *data)
+{
+    g_autofree struct remembered *remembered = data;
+    g_autofree char *key = remembered->key;
+    struct known *known = g_hash_table_lookup(remembered->sessions->table, key);
+    if (!known)
+        return;
+    known->is_kept = false;
+    known->session.grant.renews = expires > 0;
+    if (expires > 0)
+        known->session.grant.expires = expires;
+}
+
+static void known_keep(struct sessions *sessions, struct known *known)
+{
+    if (!known->session.grant.renews || known->is_kept)
+        return;
+    struct remembered *remembered = g_new0(struct remembered, 1);
+    *remembered = (struct remembered){sessions, g_strdup(known->key)};
+    known->is_kept = session_keep(sessions, &known->session.grant, known_kept, remembered);
+    if (known->is_kept)
+        return;
+    g_free(remembered->key);
+    g_free(remembered);
+}
+
 bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
@@ -125,10 +191,10 @@ bool session_lookup(struct sessions *sessions, const struct credentials *credent
     /* A line end stands between the parts of a key that was made: a token from outside has none. */
     if (strchr(credentials->token, '\n'))
         return false;
-    const struct known *known =
-        g_hash_table_lookup(sessions->table, session_key(credentials, &made));
+    struct known *known = g_hash_table_lookup(sessions->table, session_key(credentials, &made));
     if (!known || known->kind != credentials->kind || is_stale(known))
         return false;
+    known_keep(sessions, known);
     *ret_session = known->session;
     return true;
 }
@@ -329,7 +395,8 @@ static void secret_read(const struct rows *rows, enum error_code error, void *da
         return;
     }
     known->session.grant = (struct grant){.issued = rows_integer(rows, 0, SESSION_FIND_ISSUED),
-                                          .expires = rows_integer(rows, 0, SESSION_FIND_EXPIRES)};
+                                          .expires = rows_integer(rows, 0, SESSION_FIND_EXPIRES),
+                                          .renews = true};
     rows_uuid(rows, 0, SESSION_FIND_CREDENTIAL, &known->session.grant.credential);
     sign_in_checked(sign_in, rows_integer(rows, 0, SESSION_FIND_STATE),
                     rows_integer(rows, 0, SESSION_FIND_POSITION));
@@ -426,7 +493,8 @@ static void sign_in_with_key(struct sign_in *sign_in, const char *key)
 {
     g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
     sign_in->token = g_strconcat("\\x", digest, NULL);
-    sign_in->known->session.grant = (struct grant){secret_digest(key), G_MAXINT64, G_MAXINT64, 0};
+    sign_in->known->session.grant =
+        (struct grant){secret_digest(key), G_MAXINT64, G_MAXINT64, 0, false};
     sign_in->known->forget_at = clock_monotonic() + SERVER_KEY_MEMORY;
     ask_key(sign_in);
 }
@@ -553,7 +621,7 @@ static void sign_in_with_token(struct sign_in *sign_in, const char *token)
     }
     note_remark(claims.remark);
     sign_in->known->session.grant =
-        (struct grant){claims.digest, claims.issued, claims.expires, claims.key};
+        (struct grant){claims.digest, claims.issued, claims.expires, claims.key, false};
     sign_in->known->forget_at = G_MAXINT64;
     if (may_ask(sign_in, claims.subject))
         ask_token(sign_in, &claims);

@@ -99,6 +99,18 @@ static bool is_emoji(const char *text)
     return clean != NULL;
 }
 
+static bool is_place(const char *text)
+{
+    guint64 seq;
+    int64_t time;
+    struct uuid id;
+    if (g_str_has_prefix(text, "seq:"))
+        return g_ascii_string_to_unsigned(text + strlen("seq:"), 10, 0, G_MAXINT64 - 1, &seq, NULL);
+    if (g_str_has_prefix(text, "time:"))
+        return xep_time_parse(text + strlen("time:"), &time);
+    return strcmp(text, "unread") == 0 || uuid_parse(text, &id);
+}
+
 static bool is_clock(const char *text)
 {
     int64_t time;
@@ -121,6 +133,8 @@ static const char *check_shape(const struct field *field, const char *text)
         return "is not one emoji";
     if ((field->flags & FIELD_TIME) && !xep_time_parse(text, &until))
         return "is not a time (RFC 3339)";
+    if ((field->flags & FIELD_PLACE) && !is_place(text))
+        return "is not the id of a message, seq:N, time:T (RFC 3339) or unread";
     struct rate rate;
     if ((field->flags & FIELD_RATE) && !rate_parse(text, &rate))
         return "is no rate, such as 300/60, or 0 for none";

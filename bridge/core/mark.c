@@ -31,13 +31,18 @@ static struct mark_write *as_mark(struct write *write)
     return (struct mark_write *)(void *)write;
 }
 
-static void publish_mark(struct core *core, const struct mark_write *m)
+/* Tells USERS. UNREAD: how many messages are so now, or NULL. */
+static void tell_mark(struct core *core, const struct mark_write *m, const char *unread,
+                      const GArray *users)
 {
+    if (users->len == 0)
+        return;
     const struct mark_view view = {.conversation_id = m->conversation,
                                    .user_id = m->user,
                                    .message_id = m->message,
                                    .seq = m->seq,
-                                   .at = m->write.at};
+                                   .at = m->write.at,
+                                   .unread = unread};
     g_auto(buffer) payload = BUFFER_INIT(EVENT_JSON_MAX);
     view_object(&payload, "Mark", &view);
     g_autoptr(trestle_event) event =
@@ -45,15 +50,23 @@ static void publish_mark(struct core *core, const struct mark_write *m)
                   m->write.at, &payload);
     const struct member_scene scene = {m->members, m->direct, m->conversation, m->message, m->user};
     event->parties = member_parties(&scene);
+    event_publish(core, event, (const struct uuid *)(const void *)users->data, users->len);
+}
+
+/* A user's own devices share the read mark; what was delivered to them they know. */
+static void publish_mark(struct core *core, const struct mark_write *m)
+{
+    char unread[24];
+    g_snprintf(unread, sizeof unread, "%" G_GINT64_FORMAT, m->unread);
     event_passed(core, m->write.position);
-    /* A user's own devices share the read mark; what was delivered to them they know. */
-    g_autoptr(GArray) ids =
+    g_autoptr(GArray) own = g_array_new(FALSE, FALSE, sizeof m->user);
+    g_autoptr(GArray) others =
         m->tells ? member_ids(m->members) : g_array_new(FALSE, FALSE, sizeof m->user);
-    member_ids_remove(ids, &m->user);
+    member_ids_remove(others, &m->user);
     if (m->read)
-        g_array_append_val(ids, m->user);
-    if (ids->len > 0)
-        event_publish(core, event, (const struct uuid *)(const void *)ids->data, ids->len);
+        g_array_append_val(own, m->user);
+    tell_mark(core, m, NULL, others);
+    tell_mark(core, m, unread, own);
 }
 
 static void outbox_marker(struct core *core, const struct mark_write *m)

@@ -39,6 +39,15 @@ static char *time_normal(const char *text)
     return g_strdup(stamp);
 }
 
+static char *place_normal(const char *text)
+{
+    static const char time[] = "time:";
+    if (!g_str_has_prefix(text, time))
+        return g_strdup(text);
+    g_autofree char *normal = time_normal(text + strlen(time));
+    return g_strconcat(time, normal, NULL);
+}
+
 /* TEXT of FIELD as it is meant. */
 static char *text_normal(const struct field *field, const char *text)
 {
@@ -47,6 +56,8 @@ static char *text_normal(const struct field *field, const char *text)
         return jid_prepare(text);
     if (field->flags & (FIELD_UNTIL | FIELD_TIME))
         return time_normal(text);
+    if (field->flags & FIELD_PLACE)
+        return place_normal(text);
     if (field->flags & FIELD_EMOJI)
         return reaction_clean(text);
     if (field->flags & FIELD_LINE)

@@ -132,6 +132,23 @@ static void add_frames(struct document *document)
     }
 }
 
+/* What the address of the handshake may have. */
+static json_t *handshake_binding(void)
+{
+    json_t *query = json_pack(
+        "{s:s, s:{s:{s:s,s:s}, s:{s:s,s:s}, s:{s:s,s:s}}}", "type", "object", "properties",
+        "ticket", "type", "string", "description", "Of POST /api/session/ticket, good once",
+        "cursor", "type", "string", "description",
+        "Where to resume, as the command resume; hello comes first, then what was missed",
+        "dialect", "type", "string", "description", "For clients that cannot name a subprotocol");
+    json_t *headers = json_pack("{s:s, s:{s:{s:s,s:s}, s:{s:s,s:s}}}", "type", "object",
+                                "properties", "Authorization", "type", "string", "description",
+                                "Bearer, a token", "Cookie", "type", "string", "description",
+                                "Of a session, for pages of an origin that may use it");
+    return json_pack("{s:{s:s, s:o, s:o, s:s}}", "ws", "method", "GET", "query", query, "headers",
+                     headers, "bindingVersion", "0.1.0");
+}
+
 char *describe_asyncapi(const struct operation *const *operations, enum describe_form form)
 {
     struct document document = {json_object(), json_object(), json_object()};
@@ -140,10 +157,10 @@ char *describe_asyncapi(const struct operation *const *operations, enum describe
     for (; operations && *operations; operations++)
         add_operations(&document, *operations);
     json_t *channel =
-        json_pack("{s:s, s:s, s:o}", "address", "/ws", "description",
+        json_pack("{s:s, s:s, s:o, s:o}", "address", "/ws", "description",
                   "A WebSocket, subprotocol trestle.v1. The first frame is auth, unless the "
-                  "handshake had an Authorization header.",
-                  "messages", document.channel);
+                  "handshake had a token, a ticket or a session's cookie.",
+                  "messages", document.channel, "bindings", handshake_binding());
     json_t *components =
         json_pack("{s:o, s:o}", "messages", document.messages, "schemas", schema_all());
     json_t *info = describe_info("Live events and commands. REST is described in openapi.json.");

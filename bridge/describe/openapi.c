@@ -146,16 +146,17 @@ static void add_limit_headers(json_t *headers)
     json_object_set_new(headers, "RateLimit", describe_reference("#/components/headers/RateLimit"));
 }
 
-/* A list also comes as the bare array of its items. */
+/* A list also comes as the bare array of its items: those of the first of several forms. */
 static json_t *json_content_of(const struct operation *operation)
 {
     json_t *content =
         json_pack("{s:{s:o}}", "application/json", "schema", schema_of_type(operation->reply));
+    g_autofree char *first = g_strndup(operation->reply, strcspn(operation->reply, "|"));
     if (operation->flags & OPERATION_LISTS)
         json_object_set_new(content, "application/json; profile=array",
                             json_pack("{s:o}", "schema",
                                       describe_reference("#/components/schemas/%s/properties/items",
-                                                         operation->reply)));
+                                                         first)));
     return content;
 }
 

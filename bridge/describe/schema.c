@@ -327,12 +327,16 @@ static void set_bounds(json_t *schema, const struct field *field, const char *lo
     "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]"
 #define TIME_PATTERN DAY_PATTERN ":([0-5][0-9]|60)(\\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
+#define ID_PATTERN "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
 static const char *pattern_of(const struct field *field)
 {
     if (field->flags & FIELD_UNTIL)
         return "^(forever|" TIME_PATTERN ")$";
     if (field->flags & FIELD_TIME)
         return "^" TIME_PATTERN "$";
+    if (field->flags & FIELD_PLACE)
+        return "^(unread|seq:[0-9]+|time:" TIME_PATTERN "|" ID_PATTERN ")$";
     return field->flags & FIELD_CLOCK ? "^" DAY_PATTERN "(:([0-5][0-9]|60))?$" : TEXT_PATTERN;
 }
 

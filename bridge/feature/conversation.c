@@ -50,6 +50,8 @@ static void conversation_open(struct request *request)
 
 static const char *const filters[] = {"all", "unread", "archived", "requests", NULL};
 
+static const char *const list_views[] = {"full", "compact", NULL};
+
 static const struct field list_fields[] = {
     FIELD_PAGE_LIMIT(1000),
     {.name = "before", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .maximum = G_MAXINT64},
@@ -60,12 +62,18 @@ static const struct field list_fields[] = {
      .choices = filters,
      .fallback = "all"},
     {.name = "q", .type = FIELD_TEXT, .flags = FIELD_IN_QUERY, .minimum = 1, .maximum = 255},
+    {.name = "view",
+     .type = FIELD_CHOICE,
+     .flags = FIELD_IN_QUERY | FIELD_NOT_BOUND,
+     .choices = list_views,
+     .fallback = "full"},
     {0},
 };
 
 static bool list_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
-    conversation_page_write(json, rows, request_value(request, "after")->present);
+    bool compact = g_str_equal(request_text(request, "view"), "compact");
+    conversation_page_write(json, rows, request_value(request, "after")->present, compact);
     return true;
 }
 
@@ -137,10 +145,11 @@ static const struct operation operations[] = {
      .summary = "Makes or finds the conversation with a user or a JID"},
     {.method = "GET",
      .path = "/api/conversations",
+     .limit = LIMIT_PAGES,
      .fields = list_fields,
      .read = QUERY_CONVERSATION_LIST,
      .write = list_write,
-     .reply = "ConversationPage",
+     .reply = "ConversationPage|CompactConversationPage",
      .flags = OPERATION_LISTS,
      .summary = "The user's conversations, pinned ones first, then most recent activity"},
     {.method = "GET",
@@ -173,13 +182,20 @@ static const struct operation operations[] = {
      .handle = conversation_read,
      .reply = "ReadState",
      .summary = "Marks everything up to a message, or all, as read"},
+    {.method = "GET",
+     .path = "/api/unread",
+     .command = "unread",
+     .read = QUERY_UNREAD_COUNT,
+     .reply = "Unread",
+     .summary = "How much is unread in all conversations, for a badge"},
     /* Another name of the same. */
     {.method = "GET",
      .path = "/api/messages/conversations",
+     .limit = LIMIT_PAGES,
      .fields = list_fields,
      .read = QUERY_CONVERSATION_LIST,
      .write = list_write,
-     .reply = "ConversationPage",
+     .reply = "ConversationPage|CompactConversationPage",
      .flags = OPERATION_LISTS,
      .summary = "As GET /api/conversations"},
     {.method = "GET",

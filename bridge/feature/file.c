@@ -452,6 +452,7 @@ static const struct operation operations[] = {
      .summary = "Removes a file of the caller's; messages that have it say that it is gone"},
     {.method = "GET",
      .path = "/api/conversations/:conversation_id/media",
+     .limit = LIMIT_PAGES,
      .fields = gallery_fields,
      .read = QUERY_FILE_GALLERY,
      .flags = OPERATION_LISTS,

@@ -262,6 +262,7 @@ static const struct operation operations[] = {
      .summary = "Leaves a group; its last owner names a successor"},
     {.method = "GET",
      .path = "/api/conversations/:conversation_id/members",
+     .limit = LIMIT_PAGES,
      .fields = list_fields,
      .read = QUERY_MEMBERSHIP_PAGE,
      .reply = "MemberPage",

@@ -99,7 +99,8 @@ static void session_opened(const struct rows *rows, enum error_code error, void 
     if (!is_granted(request, rows, error))
         return;
     g_autofree char *csrf = secret_csrf(secret);
-    set_cookie(request, secret, request->core->options->session_lifetime);
+    /* When it is over for want of use is for the server to say. */
+    set_cookie(request, secret, request->core->options->session_lifetime_max);
     reply_session(request, 201, csrf, rows_integer(rows, 0, SESSION_OPEN_EXPIRES));
 }
 
@@ -117,9 +118,12 @@ static void session_store(struct request *request, const struct uuid *credential
     char digest_text[UUID_TEXT_SIZE], token[UUID_TEXT_SIZE];
     uuid_format(&digest, digest_text);
     uuid_format(credential, token);
-    g_autofree char *lifetime = number_text(request->core->options->session_lifetime);
+    const struct options *options = request->core->options;
+    g_autofree char *lifetime = number_text(options->session_lifetime);
+    g_autofree char *most = number_text(options->session_lifetime_max);
     g_autofree char *issued_text = number_text(issued);
-    const char *values[] = {digest_text, request->account->id_text, lifetime, token, issued_text};
+    const char *values[] = {digest_text, request->account->id_text, lifetime, most, token,
+                            issued_text};
     archive_query(request->core->archive, QUERY_SESSION_OPEN, values, session_opened, request);
 }
 

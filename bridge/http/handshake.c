@@ -112,8 +112,15 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 3);
     if (fd >= 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        struct websocket_handshake handshake = {fd, extra, extra_size, &exchange->credentials,
-                                                exchange->dialect};
+        g_autofree char *cursor = parameter_text(exchange->mhd, "cursor");
+        struct websocket_handshake handshake = {
+            .fd = fd,
+            .extra = extra,
+            .extra_length = extra_size,
+            .credentials = &exchange->credentials,
+            .dialect = exchange->dialect,
+            .cursor = cursor,
+        };
         server->upgrade.upgraded(server->upgrade.data, &handshake);
     } else {
         metric_add_of(METRIC_WS_REFUSED, "no_descriptor", 1);

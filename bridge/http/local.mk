@@ -4,6 +4,7 @@ libhttp_a_SOURCES = \
   bridge/http/admin.c bridge/http/admin.h \
   bridge/http/array.c bridge/http/array.h \
   bridge/http/caller.c bridge/http/caller.h \
+  bridge/http/coding.c bridge/http/coding.h \
   bridge/http/cookie.c bridge/http/cookie.h \
   bridge/http/credentials.c bridge/http/credentials.h \
   bridge/http/exchange.c bridge/http/exchange.h \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/base/log.h"
+#include "bridge/http/coding.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/page.h"
 #include "bridge/http/reply.h"
@@ -219,20 +220,12 @@ bool page_find(const struct pages *pages, struct exchange *exchange)
     return page != NULL;
 }
 
-/* The best coding in which PAGE lies and that the client takes. Weights other than 0 are not
- * weighed. */
+/* The best coding in which PAGE lies and that the client takes. */
 static enum coding coding_choose(const struct page *page, const char *accepted)
 {
-    g_auto(GStrv) items = g_strsplit(accepted ? accepted : "", ",", 16);
     for (size_t i = 0; i < CODING_NONE; i++) {
-        for (char **item = items; page->content[i] && *item; item++) {
-            g_auto(GStrv) parts = g_strsplit(*item, ";", 2);
-            bool refused = parts[0] && parts[1] && strstr(parts[1], "q=0") &&
-                           !strpbrk(strstr(parts[1], "q=0"), "123456789");
-            if (parts[0] && !refused &&
-                g_ascii_strcasecmp(g_strstrip(parts[0]), codings[i].name) == 0)
-                return (enum coding)i;
-        }
+        if (page->content[i] && coding_is_accepted(accepted, codings[i].name))
+            return (enum coding)i;
     }
     return CODING_NONE;
 }

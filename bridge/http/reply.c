@@ -9,6 +9,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/http/array.h"
+#include "bridge/http/coding.h"
 #include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
 #include "bridge/http/reply.h"
@@ -149,6 +150,29 @@ static const char *content_type_of(const struct exchange *exchange, bool is_arra
     return is_array ? "application/json; profile=array" : "application/json";
 }
 
+/* What is read, and no more than that, may come compressed: what sends is answered as fast as can
+ * be. */
+static bool may_be_coded(const struct exchange *exchange)
+{
+    return exchange->status == MHD_HTTP_OK && g_strcmp0(exchange->head.method, "GET") == 0;
+}
+
+static bool compress(struct exchange *exchange)
+{
+    size_t length;
+    if (!may_be_coded(exchange) ||
+        !coding_is_accepted(
+            MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, "Accept-Encoding"), "gzip"))
+        return false;
+    char *coded = coding_gzip(exchange->content, exchange->content_length, &length);
+    if (!coded)
+        return false;
+    g_free(exchange->content);
+    exchange->content = coded;
+    exchange->content_length = length;
+    return true;
+}
+
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
     if (exchange->stream)
@@ -156,6 +180,7 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     spoken_reply(exchange);
     bool is_array = array_is_asked(exchange);
     g_autofree char *link = is_array ? array_unwrap(exchange) : NULL;
+    bool is_coded = compress(exchange);
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);
@@ -164,6 +189,10 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     exchange->content = NULL;
     if (exchange->status != MHD_HTTP_NO_CONTENT && exchange->status != MHD_HTTP_NOT_MODIFIED)
         header_add(response, "Content-Type", content_type_of(exchange, is_array));
+    if (may_be_coded(exchange))
+        header_add(response, "Vary", "Accept-Encoding");
+    if (is_coded)
+        header_add(response, "Content-Encoding", "gzip");
     if (link)
         header_add(response, "Link", link);
     return response;

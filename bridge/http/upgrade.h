@@ -16,6 +16,7 @@ struct websocket_handshake {
     size_t extra_length;
     const struct credentials *credentials; /* its token is NULL without any; during the call */
     const char *dialect; /* the negotiated subprotocol, or ?dialect=, or NULL; during the call */
+    const char *cursor;  /* ?cursor=: what to resume from, if the credentials are good; or NULL */
 };
 
 struct websocket_upgrade {

@@ -114,23 +114,36 @@ static void send_direct(struct request *request)
     conversation_submit_open(request, arguments, direct_opened);
 }
 
+#define PLACE_FLAGS (FIELD_IN_QUERY | FIELD_ALTERNATIVE | FIELD_PLACE)
+#define PLACE_MAX 64
 static const struct field page_fields[] = {
     FIELD_ID_IN_PATH("conversation_id"),
     FIELD_PAGE_LIMIT(100),
-    {.name = "before", .type = FIELD_UUID, .flags = FIELD_IN_QUERY | FIELD_ALTERNATIVE},
-    {.name = "after", .type = FIELD_UUID, .flags = FIELD_IN_QUERY | FIELD_ALTERNATIVE},
-    {.name = "around", .type = FIELD_UUID, .flags = FIELD_IN_QUERY | FIELD_ALTERNATIVE},
+    {.name = "before",
+     .type = FIELD_TEXT,
+     .flags = PLACE_FLAGS,
+     .minimum = 1,
+     .maximum = PLACE_MAX},
+    {.name = "after", .type = FIELD_TEXT, .flags = PLACE_FLAGS, .minimum = 1, .maximum = PLACE_MAX},
+    {.name = "around",
+     .type = FIELD_TEXT,
+     .flags = PLACE_FLAGS,
+     .minimum = 1,
+     .maximum = PLACE_MAX},
     {0},
 };
 
 static bool page_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
-    const struct field_value *around = request_value(request, "around");
     struct message_page page = {.viewer = request->account->id,
                                 .conversation = request_value(request, "conversation_id")->uuid,
-                                .forward = request_value(request, "after")->present,
-                                .limit = (int)request_integer(request, "limit"),
-                                .around = around->uuid};
+                                .limit = (int)request_integer(request, "limit")};
+    if (request_text(request, "after"))
+        page.from = PAGE_AFTER;
+    else if (request_text(request, "before"))
+        page.from = PAGE_BEFORE;
+    else if (request_text(request, "around"))
+        page.from = PAGE_AROUND;
     return message_page_write(json, &page, rows);
 }
 
@@ -351,10 +364,11 @@ static const struct operation operations[] = {
      .summary = "Sends a message"},
     {.method = "GET",
      .path = "/api/conversations/:conversation_id/messages",
+     .limit = LIMIT_PAGES,
      .fields = page_fields,
      .read = QUERY_MESSAGE_PAGE,
      .write = page_write,
-     .reply = "MessagePage",
+     .reply = "HistoryPage",
      .flags = OPERATION_LISTS,
      .summary = "One page of a conversation, oldest first"},
     /* The same by other names. */
@@ -369,10 +383,11 @@ static const struct operation operations[] = {
      .summary = "As POST /api/conversations/:conversation_id/messages"},
     {.method = "GET",
      .path = "/api/messages/conversations/:conversation_id/messages",
+     .limit = LIMIT_PAGES,
      .fields = page_fields,
      .read = QUERY_MESSAGE_PAGE,
      .write = page_write,
-     .reply = "MessagePage",
+     .reply = "HistoryPage",
      .flags = OPERATION_LISTS,
      .summary = "As GET /api/conversations/:conversation_id/messages"},
     {.method = "POST",

@@ -34,6 +34,7 @@ static const struct operation operations[] = {
      .summary = "Takes the star off a message"},
     {.method = "GET",
      .path = "/api/messages/starred",
+     .limit = LIMIT_PAGES,
      .fields = list_fields,
      .read = QUERY_STAR_PAGE,
      .reply = "MessagePage",

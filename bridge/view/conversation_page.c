@@ -5,6 +5,26 @@
 #include <string.h>
 
 #include "bridge/view/conversation_page.h"
+#include "bridge/view/people.h"
+
+struct writing {
+    struct json_writer json;
+    const struct rows *rows;
+    struct view_memory *memory;
+    struct people *people; /* NULL: users are written where they stand */
+    const struct user_view *self;
+};
+
+static void conversation_write(struct writing *writing,
+                               const struct conversation_view *conversation)
+{
+    struct conversation_view compact;
+    if (conversation && writing->people) {
+        compact = people_in_conversation(writing->people, conversation);
+        conversation = &compact;
+    }
+    view_write(&writing->json, view_schema_find("Conversation"), conversation);
+}
 
 static void write_end(struct json_writer *json, const struct rows *rows)
 {
@@ -88,14 +108,15 @@ static struct conversation_view pair_read(const struct rows *rows, int row,
     return pair;
 }
 
-static void pair_write(struct json_writer *json, const struct rows *rows, int row,
-                       const struct user_view *self, struct view_memory *memory)
+static void pair_write(struct writing *writing, int row)
 {
+    const struct rows *rows = writing->rows;
+    struct view_memory *memory = writing->memory;
     struct conversation_view conversation = pair_read(rows, row, memory);
     struct participant_view sides[2];
     struct user_view peer;
     sides_read(rows, row, sides);
-    sides[0].member = self;
+    sides[0].member = writing->self;
     if (!rows_is_null(rows, row, CONVERSATION_LIST_PEER_ID))
         sides[1].member = user_write(
             view_from_columns(&view_of_user_view, rows, row, CONVERSATION_LIST_PEER_ID, memory),
@@ -111,40 +132,43 @@ static void pair_write(struct json_writer *json, const struct rows *rows, int ro
         conversation.last_message = last;
         conversation.last_at = last->created_at;
     }
-    view_write(json, view_schema_find("Conversation"), &conversation);
+    conversation_write(writing, &conversation);
 }
 
-static void write_items(struct json_writer *json, const struct rows *rows, bool forward,
-                        struct view_memory *memory)
+static void write_items(struct writing *writing, bool forward)
 {
-    const struct view_schema *schema = view_schema_find("Conversation");
+    const struct rows *rows = writing->rows;
     int count = rows_count(rows);
     struct user_view user;
-    const struct user_view *self = NULL;
     if (count > 0)
-        self =
-            user_write(view_from_row(&view_of_user_view, rows, 0, CONVERSATION_LIST_SELF, memory),
-                       memory, &user);
+        writing->self = user_write(
+            view_from_row(&view_of_user_view, rows, 0, CONVERSATION_LIST_SELF, writing->memory),
+            writing->memory, &user);
     for (int i = 0; i < count; i++) {
         int row = forward ? count - 1 - i : i;
         if (rows_is_null(rows, row, CONVERSATION_LIST_DIRECT_ID))
-            view_write(json, schema,
-                       view_from_row(&view_of_conversation_view, rows, row,
-                                     CONVERSATION_LIST_CONVERSATION, memory));
+            conversation_write(writing,
+                               view_from_row(&view_of_conversation_view, rows, row,
+                                             CONVERSATION_LIST_CONVERSATION, writing->memory));
         else
-            pair_write(json, rows, row, self, memory);
+            pair_write(writing, row);
     }
 }
 
-void conversation_page_write(struct buffer *buf, const struct rows *rows, bool forward)
+void conversation_page_write(struct buffer *buf, const struct rows *rows, bool forward,
+                             bool compact)
 {
     g_auto(view_memory) memory = {0};
-    struct json_writer json;
-    json_writer_init(&json, buf);
-    json_begin_object(&json);
-    json_key(&json, "items");
-    json_begin_array(&json);
-    write_items(&json, rows, forward, &memory);
-    json_end_array(&json);
-    write_end(&json, rows);
+    g_auto(trestle_people) beside = {0};
+    struct writing writing = {.rows = rows, .memory = &memory, .people = compact ? &beside : NULL};
+    people_init(&beside, &memory);
+    json_writer_init(&writing.json, buf);
+    json_begin_object(&writing.json);
+    json_key(&writing.json, "items");
+    json_begin_array(&writing.json);
+    write_items(&writing, forward);
+    json_end_array(&writing.json);
+    if (compact)
+        people_write(&beside, &writing.json);
+    write_end(&writing.json, rows);
 }

@@ -4,5 +4,7 @@
 
 #include "bridge/view/rows.h"
 
-/* Writes { items, has_more, next }, newest first. FORWARD: the rows are oldest first. */
-void conversation_page_write(struct buffer *buf, const struct rows *rows, bool forward);
+/* Writes { items, has_more, next }, newest first. FORWARD: the rows are oldest first. COMPACT: with
+ * the users beside the items, see people.h. */
+void conversation_page_write(struct buffer *buf, const struct rows *rows, bool forward,
+                             bool compact);

@@ -8,6 +8,7 @@ libview_a_SOURCES = \
   bridge/view/memory.c bridge/view/memory.h \
   bridge/view/message.c bridge/view/message.h \
   bridge/view/message_page.c bridge/view/message_page.h \
+  bridge/view/people.c bridge/view/people.h \
   bridge/view/rows.c bridge/view/rows.h \
   bridge/view/preview.c bridge/view/preview.h \
   bridge/view/schema.def \

@@ -110,17 +110,27 @@ static void write_item(struct buffer *buf, struct page_reading *reading, int row
     message_view_write(buf, message);
 }
 
-static void write_end(struct buffer *buf, const struct message_view *next)
+/* What a page leaves out on both sides, and the message that the next one continues with. */
+struct page_end {
+    bool before, after;
+    const struct message_view *next; /* NULL: there is no more */
+};
+
+static void write_end(struct buffer *buf, const struct page_end *end)
 {
     char text[UUID_TEXT_SIZE];
-    if (!next) {
-        buffer_append_string(buf, "],\"has_more\":false,\"next\":null}");
-        return;
+    if (end->next) {
+        uuid_format(&end->next->id, text);
+        buffer_append_string(buf, "],\"has_more\":true,\"next\":\"");
+        buffer_append_string(buf, text);
+        buffer_append_string(buf, "\"");
+    } else {
+        buffer_append_string(buf, "],\"has_more\":false,\"next\":null");
     }
-    uuid_format(&next->id, text);
-    buffer_append_string(buf, "],\"has_more\":true,\"next\":\"");
-    buffer_append_string(buf, text);
-    buffer_append_string(buf, "\"}");
+    buffer_append_string(buf,
+                         end->before ? ",\"has_more_before\":true" : ",\"has_more_before\":false");
+    buffer_append_string(buf,
+                         end->after ? ",\"has_more_after\":true}" : ",\"has_more_after\":false}");
 }
 
 static gsize text_of(const struct page_reading *reading, int row)
@@ -129,15 +139,32 @@ static gsize text_of(const struct page_reading *reading, int row)
     return body ? strlen(body) : 0;
 }
 
-/* The row that must be on the page: where it begins to be read, or the message it is around. */
-static int row_to_keep(const struct page_reading *reading)
+/* The first row of a message that is not older than SEQ; reading->end: there is none. */
+static int row_from(const struct page_reading *reading, gint64 seq)
+{
+    int row = reading->first;
+    while (row < reading->end && reading->messages[row].seq < seq)
+        row++;
+    return row;
+}
+
+/* Leaves the messages that PAGE is of, by number; yields the one that must be on it: where it
+ * begins to be read, or what it is around. */
+static int cut_numbers(struct page_reading *reading, gint64 place)
 {
     const struct message_page *page = reading->page;
-    for (int row = reading->first; !uuid_is_nil(&page->around) && row < reading->end; row++) {
-        if (uuid_equal(&reading->messages[row].id, &page->around))
-            return row;
+    int around = page->from == PAGE_AROUND ? row_from(reading, place) : reading->end;
+    if (page->from == PAGE_AFTER) {
+        reading->first = row_from(reading, place + 1);
+        reading->end = MIN(reading->end, reading->first + page->limit);
+        return reading->first;
     }
-    return page->forward ? reading->first : reading->end - 1;
+    if (page->from == PAGE_BEFORE)
+        reading->end = row_from(reading, place);
+    else if (page->from == PAGE_AROUND)
+        reading->end = row_from(reading, place + (page->limit - 1) / 2 + 1);
+    reading->first = MAX(reading->first, reading->end - page->limit);
+    return CLAMP(around, reading->first, MAX(reading->first, reading->end - 1));
 }
 
 /* Leaves the messages next to row KEPT whose texts fit: newer ones first, unless the page goes
@@ -154,21 +181,18 @@ static void fit_texts(struct page_reading *reading, int kept)
     reading->end = end;
 }
 
-/* Drops what is too much; yields the message that the next page continues with, NULL: there is no
- * more. */
-static const struct message_view *cut_page(struct page_reading *reading)
+/* Drops what is too much. */
+static struct page_end cut_page(struct page_reading *reading, gint64 place)
 {
-    const struct message_page *page = reading->page;
-    int oldest = reading->first, newest = reading->end - 1;
-    if (newest < oldest)
-        return NULL;
-    if (newest - oldest >= page->limit)
-        *(page->forward ? &reading->end : &reading->first) += page->forward ? -1 : 1;
-    fit_texts(reading, row_to_keep(reading));
-    bool more = page->forward ? reading->end <= newest : reading->first > oldest;
-    if (!more)
-        return NULL;
-    return &reading->messages[page->forward ? reading->end - 1 : reading->first];
+    int oldest = reading->first, past = reading->end;
+    int kept = cut_numbers(reading, place);
+    if (reading->first < reading->end)
+        fit_texts(reading, kept);
+    struct page_end end = {.before = reading->first > oldest, .after = reading->end < past};
+    bool forward = reading->page->from == PAGE_AFTER;
+    if (reading->first < reading->end && (forward ? end.after : end.before))
+        end.next = &reading->messages[forward ? reading->end - 1 : reading->first];
+    return end;
 }
 
 bool message_page_write(struct buffer *buf, const struct message_page *page,
@@ -184,7 +208,7 @@ bool message_page_write(struct buffer *buf, const struct message_page *page,
     read_senders(&reading, &head->senders);
     read_marks(&reading, &head->marks);
     read_messages(&reading);
-    const struct message_view *next = cut_page(&reading);
+    struct page_end end = cut_page(&reading, head->place);
     buffer_append_string(buf, "{\"items\":[");
     bool comma = false;
     for (int row = reading.first; row < reading.end; row++) {
@@ -195,7 +219,7 @@ bool message_page_write(struct buffer *buf, const struct message_page *page,
         comma = true;
         write_item(buf, &reading, row);
     }
-    write_end(buf, next);
+    write_end(buf, &end);
     g_free(reading.messages);
     g_free(reading.senders);
     return true;

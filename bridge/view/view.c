@@ -118,7 +118,8 @@ struct view_schema {
 static GPtrArray *schemas; /* struct view_schema *, for the life of the program */
 static GHashTable *by_name;
 
-/* Which of the types of schema.def show a fact of that kind. */
+/* Which of the types of schema.def show a fact of that kind. A number that may be missing is JSON,
+ * for 0 is one. */
 static bool kind_fits(enum view_kind kind, const char *type)
 {
     static const char *const names[] = {
@@ -129,7 +130,8 @@ static bool kind_fits(enum view_kind kind, const char *type)
     if (kind == VIEW_PART)
         return g_ascii_isupper(type[0]);
     if ((kind == VIEW_TEXT && type[0] == '=') ||
-        (kind == VIEW_JSON && (type[0] == '[' || g_ascii_isupper(type[0]))))
+        (kind == VIEW_JSON &&
+         (type[0] == '[' || g_ascii_isupper(type[0]) || strcmp(type, "integer") == 0)))
         return true;
     return g_str_has_prefix(type, names[kind]);
 }

@@ -101,12 +101,12 @@ enum error_code ws_server_admit(const struct ws_server *server, guint64 address)
     return code;
 }
 
-void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
-                     const struct credentials *credentials, const char *dialect)
+void ws_server_adopt(struct ws_server *server, const struct ws_arrival *arrival)
 {
-    const struct dialect *chosen = dialect_find(dialect);
+    const struct credentials *credentials = arrival->credentials;
+    const struct dialect *chosen = dialect_find(arrival->dialect);
     struct ws_socket *socket =
-        socket_new(server, fd, chosen ? chosen : server->dialect, credentials->address);
+        socket_new(server, arrival->fd, chosen ? chosen : server->dialect, credentials->address);
     if (!socket)
         return;
     if (server->timer == 0)
@@ -114,8 +114,8 @@ void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t
     if (server->stopping)
         socket_close(socket, CLOSE_GOING_AWAY, "");
     else if (credentials->token)
-        auth_begin(socket, credentials, NULL, NULL);
-    socket_receive(socket, extra, extra_length);
+        auth_begin(socket, credentials, arrival->cursor, NULL);
+    socket_receive(socket, arrival->extra, arrival->extra_length);
 }
 
 void ws_server_stop(struct ws_server *server, unsigned milliseconds, void (*stopped)(void *data),

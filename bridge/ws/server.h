@@ -16,13 +16,17 @@ typedef struct ws_server trestle_ws_server;
 /* CORE (options, operations, epoch…) must outlive the server; loop_start has been called. */
 struct ws_server *ws_server_new(struct core *core);
 
-/* Takes over FD, a stream socket whose handshake has been answered, in any case: it is closed when
- * that fails. EXTRA are bytes that were read behind the handshake. CREDENTIALS are those of the
- * handshake; without a token in them the first frame must be `auth`. DIALECT is the chosen
- * subprotocol or ?dialect=, or NULL, which means that of [websocket] dialect. The arguments are
- * borrowed for the call. */
-void ws_server_adopt(struct ws_server *server, int fd, const char *extra, size_t extra_length,
-                     const struct credentials *credentials, const char *dialect);
+/* A socket whose handshake has been answered. All but the descriptor is borrowed for the call. */
+struct ws_arrival {
+    int fd;            /* a stream socket; taken over in any case: it is closed when that fails */
+    const char *extra; /* bytes that were read behind the handshake */
+    size_t extra_length;
+    const struct credentials *credentials; /* without a token the first frame must be `auth` */
+    const char
+        *dialect;       /* the chosen subprotocol or ?dialect=; NULL: that of [websocket] dialect */
+    const char *cursor; /* where to resume, if the credentials are good; NULL: nowhere */
+};
+void ws_server_adopt(struct ws_server *server, const struct ws_arrival *arrival);
 
 /* Whether one more socket from ADDRESS (see struct credentials) may come that has not signed in
  * yet; else ERROR_RATE_LIMITED, or ERROR_UNAVAILABLE when all addresses together have too many. */

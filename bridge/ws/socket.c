@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bridge/account/account.h"
+#include "bridge/account/session.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
@@ -577,10 +578,35 @@ static void socket_schedule(struct ws_socket *socket)
     set_deadline(socket, left < socket->heartbeat_due - now ? now + left : socket->heartbeat_due);
 }
 
+static void session_kept_on(gint64 expires, void *data)
+{
+    struct ws_socket *socket = data;
+    socket->keeping = false;
+    socket->subscriber.grant.renews = expires > 0;
+    if (expires > socket->subscriber.grant.expires) {
+        socket->subscriber.grant.expires = expires;
+        if (socket->state == SOCKET_OPEN)
+            socket_schedule(socket);
+    }
+    socket_unref(socket);
+}
+
+/* A socket whose client is there uses its session. */
+static void socket_keep(struct ws_socket *socket)
+{
+    if (socket->keeping || !socket->heard)
+        return;
+    socket->keeping = session_keep(socket->server->core->sessions, &socket->subscriber.grant,
+                                   session_kept_on, socket);
+    if (socket->keeping)
+        socket_ref(socket);
+}
+
 static void socket_heartbeat(struct ws_socket *socket, gint64 now)
 {
     gint64 interval = in_seconds(socket->server->core->options->websocket_heartbeat);
     socket->heartbeat_due += interval * ((now - socket->heartbeat_due) / interval + 1);
+    socket_keep(socket);
     if (socket->heard)
         socket->missed = 0;
     if (socket->missed >= HEARTBEATS_MISSED_MAX) {

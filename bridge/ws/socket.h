@@ -92,6 +92,7 @@ struct ws_socket {
     bool blocked : 1;                  /* the kernel's buffer is full: wait for EPOLLOUT */
     bool heard : 1, heard_message : 1; /* since the last heartbeat */
     bool close_received : 1, shut : 1;
+    bool keeping : 1;    /* the end of its session is being put off */
     bool going_away : 1; /* close with 1001 once nothing is pending */
     bool opened : 1;     /* has signed in */
     bool told : 1;       /* whether it came in was counted */

@@ -190,7 +190,9 @@ BEGIN
   END IF;
   RETURN QUERY
     SELECT k.position, k.type, k.at, NULL::text, NULL::message_view,
-           ROW(moved.conversation_id, moved.user_id, x.id, k.seq, k.at)::mark_view, NULL::failure_view,
+           ROW(moved.conversation_id, moved.user_id, x.id, k.seq, k.at,
+               CASE WHEN moved.user_id = p_user
+                    THEN to_jsonb(greatest(0, others_count(c.id, p_user) - moved.others_seen)) END)::mark_view, NULL::failure_view,
            moved.conversation_id, x.id, NULL::uuid,
            member_number(c.member_ids, c.member_numbers, moved.user_id),
            member_peer_number(c.plain, c.member_ids, c.member_numbers, moved.user_id), NOT c.plain

@@ -423,12 +423,57 @@ BEGIN
                  CROSS JOIN LATERAL member_slowest(p_conversation, p_user, k.kind) w);
 END $$;
 
--- One page of a conversation. At most one of p_before, p_after, p_around is set (message ids). No row:
--- no such conversation for this user, or the message is not in it. Messages oldest first, at most p_limit + 1: one at
--- the far end shows that there is more. Without an id: there are none. Without a kind: p_user has hidden it, it holds
+-- Where a page of p_conversation begins, as seq, for somebody who has read up to p_read and sees what is above p_cleared:
+-- p_place is the id of a message, seq:N, time:T (the first message from then on) or unread. p_after: what is to be read
+-- begins behind it, and with what was sent at T. NULL: there is no such message.
+CREATE FUNCTION message_place(p_conversation uuid, p_cleared bigint, p_read bigint, p_place text, p_after boolean)
+RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF p_place = 'unread' THEN
+    RETURN p_read + 1;
+  ELSIF p_place LIKE 'seq:%' THEN
+    RETURN least(substr(p_place, 5)::bigint, message_last(p_conversation) + (NOT p_after)::int);
+  ELSIF p_place LIKE 'time:%' THEN
+    RETURN message_since(p_conversation, p_cleared, substr(p_place, 6)::timestamptz) - p_after::int;
+  END IF;
+  RETURN (SELECT m.seq FROM messages m
+            WHERE m.id = p_place::uuid AND m.conversation_id = p_conversation AND m.seq > p_cleared);
+END $$;
+
+-- The newest seq of a conversation; 0: it has no message.
+CREATE FUNCTION message_last(p_conversation uuid) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce((SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0)
+$$;
+
+-- The seq of the first message above p_low that came at p_time or later; one more than the last when there is none. Times
+-- follow seq, but for archives that were taken over: halving finds one of several borders there.
+CREATE FUNCTION message_since(p_conversation uuid, p_low bigint, p_time timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := p_low + 1;
+  high bigint := greatest(message_last(p_conversation), p_low) + 1;
+  middle bigint;
+BEGIN
+  WHILE low < high LOOP
+    middle := (low + high) / 2;
+    IF (SELECT m.created_at FROM messages m WHERE m.conversation_id = p_conversation AND m.seq = middle) >= p_time THEN
+      high := middle;
+    ELSE
+      low := middle + 1;
+    END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- One page of a conversation. At most one of p_before, p_after, p_around is set, see message_place(). No row:
+-- no such conversation for this user, or the message is not in it. Messages oldest first, at most p_limit + 2: one
+-- more than the page holds at each end shows that there is more. Without an id: there are none. Without a kind: p_user has hidden it, it holds
 -- a place only. head: in the first row, what is known of all:
 --   senders: the members of a direct conversation, else those who have written something on the page;
 --     without any it is p_user
+--   place: the seq that the page begins at; NULL: it is that of the newest messages
 --   marks: watermarks by side and kind, of each by rising seq: everything up to seq was got to at that time. Those
 --     within the page, and the next one above it. own: p_user's, else those of the other member, or of the others
 --     together as in message_mark().
@@ -436,8 +481,8 @@ END $$;
 -- and STABLE, as conversation_list(): it becomes part of the statement that calls it, and each row is sent as it is
 -- found. To begin the plan is half of what a page costs, and each column of each of its parts counts there: that is why
 -- head is a value in the first row, and not rows of their own.
-CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before uuid,
-                             p_after uuid, p_around uuid)
+CREATE FUNCTION message_page(p_user uuid, p_conversation uuid, p_limit int, p_before text,
+                             p_after text, p_around text)
 RETURNS TABLE (head page_view, id uuid, client_id text, seq bigint, sender_id uuid, body text, kind text, metadata jsonb,
                sent_at timestamptz, failed boolean, created_at timestamptz, reactions jsonb, content content_view)
 LANGUAGE sql STABLE AS $$
@@ -461,28 +506,34 @@ LANGUAGE sql STABLE AS $$
                        (SELECT x.seq, x.at FROM marks x WHERE x.conversation_id = p_conversation AND x.user_id = w.id
                            AND x.kind = w.kind AND x.seq >= p.high ORDER BY x.seq LIMIT 1)) k
                      WHERE CASE WHEN w.own THEN w.seq >= p.low ELSE p.direct END) -- no mark is above the watermark
-               || CASE WHEN NOT p.direct THEN message_slowest(p_user, p_conversation) END)::page_view END,
+               || CASE WHEN NOT p.direct THEN message_slowest(p_user, p_conversation) END, p.place)::page_view END,
          m.id, m.client_id, m.seq, m.sender_id, m.body,
          CASE WHEN p.hides AND hidden_is(p_user, p_conversation, m.seq) THEN NULL ELSE m.kind END,
          m.metadata, m.sent_at, m.failed, m.created_at, m.reactions, m.content
-    FROM (SELECT h.*, greatest(h.lowest, h.high - p_limit) AS low, -- without gaps, seq says where a page ends
+    FROM (SELECT h.*, greatest(h.lowest, h.high - h.size) AS low, -- without gaps, seq says where a page ends
                  (SELECT x.seq FROM messages x WHERE x.conversation_id = p_conversation
-                    AND x.seq BETWEEN greatest(h.lowest, h.high - p_limit) AND h.high ORDER BY x.seq LIMIT 1) AS first
+                    AND x.seq BETWEEN greatest(h.lowest, h.high - h.size) AND h.high ORDER BY x.seq LIMIT 1) AS first
             FROM (SELECT c.kind = 'direct' AS direct, c.member_ids, c.guarded, pair_other(c.member_ids, p_user) AS other,
                          o.hides, o.delivered_seq AS delivered, o.read_seq AS read,
-                         CASE WHEN p_after IS NOT NULL THEN a.seq + 1 ELSE o.cleared_seq + 1 END AS lowest,
-                         CASE WHEN p_after IS NOT NULL THEN a.seq + 1 + p_limit
-                              WHEN p_before IS NOT NULL THEN a.seq - 1
+                         a.seq AS place, CASE WHEN a.seq IS NULL THEN p_limit ELSE p_limit + 1 END AS size,
+                         CASE WHEN p_after IS NOT NULL THEN greatest(a.seq, o.cleared_seq + 1)
+                              ELSE o.cleared_seq + 1 END AS lowest,
+                         CASE WHEN p_after IS NOT NULL THEN greatest(a.seq, o.cleared_seq + 1) + p_limit + 1
+                              WHEN p_before IS NOT NULL THEN a.seq
                               -- Half a page on each side; a cursor continues with before or after.
-                              WHEN p_around IS NOT NULL THEN a.seq + (p_limit - 1) / 2
+                              WHEN p_around IS NOT NULL
+                              THEN least(a.seq + (p_limit - 1) / 2, message_last(p_conversation)) + 1
                               -- From the watermark on: an index scan reads all that fits on a page before it yields the first.
                               ELSE (SELECT x.seq FROM messages x WHERE x.conversation_id = p_conversation
                                       AND x.seq >= greatest(o.delivered_seq, o.read_seq)
                                       ORDER BY x.seq DESC LIMIT 1) END AS high
                     FROM members o
                     JOIN conversations c ON c.id = o.conversation_id
-                    LEFT JOIN messages a ON a.id = coalesce(p_before, p_after, p_around)
-                      AND a.conversation_id = p_conversation AND a.seq > o.cleared_seq
+                    CROSS JOIN LATERAL (
+                      SELECT CASE WHEN coalesce(p_before, p_after, p_around) IS NOT NULL
+                                  THEN message_place(p_conversation, o.cleared_seq, o.read_seq,
+                                                     coalesce(p_before, p_after, p_around), p_after IS NOT NULL) END AS seq
+                        OFFSET 0) a
                     WHERE o.conversation_id = p_conversation AND o.user_id = p_user AND p_user = ANY (c.member_ids)
                       AND (a.seq IS NOT NULL OR coalesce(p_before, p_after, p_around) IS NULL)
                     OFFSET 0) h

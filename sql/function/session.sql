@@ -100,19 +100,34 @@ $$;
 -- ---------------------------------------------------------------------------------------------
 -- Sessions by cookie
 
--- Begins a session with the token p_token, which was issued at p_issued. STATE other than 0: there is
--- none, see access_state().
-CREATE FUNCTION session_open(p_digest uuid, p_user uuid, p_lifetime int, p_token uuid, p_issued bigint,
+-- Begins a session with the token p_token, which was issued at p_issued: it ends when it was not renewed for p_lifetime
+-- seconds, and in any case after p_most. STATE other than 0: there is none, see access_state().
+CREATE FUNCTION session_open(p_digest uuid, p_user uuid, p_lifetime int, p_most int, p_token uuid, p_issued bigint,
                              OUT state int, OUT expires bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
   state := access_hold(p_user, p_token, p_issued);
   IF state = 0 THEN
-    INSERT INTO sessions (digest, user_id, issued_at, begun_by, expires_at)
+    INSERT INTO sessions (digest, user_id, issued_at, begun_by, expires_at, ends_at)
       VALUES (p_digest, p_user, least(time_from_microseconds(p_issued), clock_timestamp()), p_token,
-              clock_timestamp() + p_lifetime * interval '1 second')
+              clock_timestamp() + least(p_lifetime, p_most) * interval '1 second',
+              clock_timestamp() + p_most * interval '1 second')
       RETURNING time_to_microseconds(expires_at) INTO expires;
   END IF;
+END $$;
+
+-- Somebody uses the session: it goes on for p_lifetime seconds from now, but not beyond its end. Until when it is good
+-- then; NULL: there is none (any more).
+CREATE FUNCTION session_renew(p_digest uuid, p_lifetime int) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  until bigint;
+BEGIN
+  UPDATE sessions
+    SET expires_at = greatest(expires_at, least(clock_timestamp() + p_lifetime * interval '1 second', ends_at))
+    WHERE digest = p_digest AND expires_at > clock_timestamp()
+    RETURNING time_to_microseconds(expires_at) INTO until;
+  RETURN until;
 END $$;
 
 -- Whose session it is; no row when there is none (any more).

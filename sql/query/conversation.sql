@@ -4,6 +4,9 @@
 -- name: conversation_get
 SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 
+-- name: unread_count
+SELECT unread_count(:caller::uuid) AS unread
+
 -- name: conversation_list
 SELECT key, rest, self, conversation, direct_id, begun, unread, pinned, muted_until, archived, request, blocked,
        marked_unread, draft, notify, disappearing, instead, peer_id, username, name, avatar_url, bio, jid, peer_kind,

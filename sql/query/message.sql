@@ -43,8 +43,8 @@ SELECT outcome, id, conversation_id, sender_id, client_id, position, at
 
 -- name: message_page
 SELECT head, id, client_id, seq, sender_id, body, kind, metadata, sent_at, failed, created_at, reactions, content
-  FROM message_page(:caller::uuid, :conversation_id::uuid, :limit::int, :before::uuid, :after::uuid,
-                    :around::uuid)
+  FROM message_page(:caller::uuid, :conversation_id::uuid, :limit::int, :before::text, :after::text,
+                    :around::text)
 
 -- name: message_get
 SELECT message_get(:caller::uuid, :message_id::uuid) AS message

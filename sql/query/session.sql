@@ -13,7 +13,10 @@ SELECT id, jid, name, facts, kind, number, state, position, created_at, scopes
 SELECT state, position, created_at FROM session_check($1::uuid, $2::uuid, $3::bigint)
 
 -- name: session_open
-SELECT state, expires FROM session_open($1::uuid, $2::uuid, $3::int, $4::uuid, $5::bigint)
+SELECT state, expires FROM session_open($1::uuid, $2::uuid, $3::int, $4::int, $5::uuid, $6::bigint)
+
+-- name: session_renew
+SELECT session_renew($1::uuid, $2::int) AS expires
 
 -- name: session_find
 SELECT id, jid, name, facts, kind, number, state, position, created_at, credential, issued, expires

@@ -44,14 +44,17 @@ CREATE TYPE thread_view AS (
   id uuid, conversation_id uuid, parent_message_id uuid, topic text, is_resolved boolean, participants jsonb,
   message_count bigint, last_message_at timestamptz);
 
+-- unread: a number, for the user's own devices alone.
 CREATE TYPE mark_view AS (
-  conversation_id uuid, user_id uuid, message_id uuid, seq bigint, at timestamptz);
+  conversation_id uuid, user_id uuid, message_id uuid, seq bigint, at timestamptz, unread jsonb);
+
+CREATE TYPE unread_view AS (messages bigint, conversations bigint, requests bigint, mentions bigint, missed_calls bigint);
 
 -- How far a reader has come, and when, for the messages of a page: the one who asks (own), or the other side.
 CREATE TYPE reach_view AS (own boolean, read boolean, seq bigint, at timestamptz);
 
 -- What the messages of a page have in common, see message_page().
-CREATE TYPE page_view AS (senders user_view[], marks reach_view[]);
+CREATE TYPE page_view AS (senders user_view[], marks reach_view[], place bigint);
 
 CREATE TYPE failure_view AS (
   conversation_id uuid, message_id uuid, client_id text, condition text);

@@ -71,7 +71,7 @@ tests_fuzz_bus_fuzz_LDADD = libcluster.a libcore.a libaccount.a libview.a libxep
 FUZZ_TARGETS += tests/fuzz/http_fuzz
 tests_fuzz_http_fuzz_SOURCES = tests/fuzz/http_fuzz.c tests/unit/http_fake_core.c $(FUZZ_MAIN)
 tests_fuzz_http_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_http_fuzz_LDADD = libhttp.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
+tests_fuzz_http_fuzz_LDADD = libhttp.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/ws_fuzz

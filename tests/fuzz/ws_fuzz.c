@@ -33,6 +33,16 @@ static void *resume_data;
 static bool resume_part;
 static struct request *waiting;
 
+bool session_keep(struct sessions *sessions, const struct grant *grant, session_kept done,
+                  void *data)
+{
+    (void)sessions;
+    (void)grant;
+    (void)done;
+    (void)data;
+    return false;
+}
+
 bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session)
 {
@@ -227,8 +237,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     account->number = 7;
     struct ws_server *server = ws_server_new(&core);
     struct credentials credentials = {.token = data[0] & 1 ? "good" : NULL};
-    ws_server_adopt(server, pair[1], NULL, 0, &credentials,
-                    dialect_subprotocols[(data[0] >> 2) % 3]);
+    ws_server_adopt(server,
+                    &(struct ws_arrival){.fd = pair[1],
+                                         .credentials = &credentials,
+                                         .dialect = dialect_subprotocols[(data[0] >> 2) % 3]});
     talk(pair[0], data + 1, size - 1, data[0]);
     close(pair[0]);
     turn();

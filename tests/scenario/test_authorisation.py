@@ -238,6 +238,7 @@ ROWS = {
     "DELETE /api/contacts/{user_id}": users(  # who is no contact is like nobody
         own="not_found", foreign="not_found", anonymous="unauthenticated", anonymous_foreign="unauthenticated"),
     "GET /api/messages/search": signed_in({"q": "strangers"}),
+    "GET /api/unread": signed_in(),
 }
 # Commands that are no routes too, or meet another world, as "command NAME": …; and those of the socket itself.
 COMMAND_ROWS = {

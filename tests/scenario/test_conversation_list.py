@@ -106,6 +106,61 @@ def test_filters_and_search(stack, app, xmpp):
     assert ids(alice, filter="unread") == []
 
 
+def full(thing, users):
+    """`thing` of a compact page, with each user in its place again."""
+    if isinstance(thing, list):
+        return [full(one, users) for one in thing]
+    if not isinstance(thing, dict):
+        return thing
+    return {key: users.get(value, value) if key in ("user", "sender", "participant1", "participant2") else full(value, users)
+            for key, value in thing.items()}
+
+
+def test_the_compact_view_says_each_user_once(app, xmpp):
+    alice, bella, carol = app("alice"), app("bella"), app("carol")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    bella.send(talk, "Hello")
+    alice.conversation_with(jid="nobody@example.org")
+    group = alice.call(201, "POST", "/api/groups", {"name": "Three", "members": [
+        {"user_id": bella.me()["id"]}, {"user_id": carol.me()["id"]}]})
+    carol.call(200, "POST", f"/api/conversations/{group['id']}/join") if carol.conversations(filter="requests")["items"] else None
+    alice.send(group, "Both of you")
+    page = alice.conversations(view="compact")
+    users = {user["id"]: user for user in page["users"]}
+    assert len(users) == len(page["users"]) and {alice.me()["id"], bella.me()["id"]} < set(users)
+    assert full(page["items"], users) == alice.conversations()["items"] and not page["has_more"]
+    first = alice.conversations(view="compact", limit=1)
+    assert first["has_more"] and len(first["users"]) <= 3
+    assert app("dora").conversations(view="compact") == {"items": [], "users": [], "has_more": False, "next": None}
+    assert alice.call(422, "GET", "/api/conversations", view="tiny")["errors"][0]["pointer"] == "/view"
+
+
+def test_what_is_unread_is_counted_in_all_conversations(app):
+    alice, bella, carol = app("alice"), app("bella"), app("carol")
+    assert alice.call(200, "GET", "/api/unread") == {"messages": 0, "conversations": 0, "requests": 0, "mentions": 0, "missed_calls": 0}
+    one, other = (alice.conversation_with(participant_id=user.me()["id"]) for user in (bella, carol))
+    for _ in range(3):
+        bella.send(one, "text")
+    carol.send(other, "text")
+    count = alice.call(200, "GET", "/api/unread")
+    assert (count["messages"], count["conversations"]) == (4, 2)
+    with alice.ws() as socket:
+        alice.read(one, bella.messages(one)["items"][1])
+        assert socket.expect("message.read", conversation_id=one["id"])["payload"]["unread_count"] == 1
+        assert socket.command("unread")["messages"] == 2
+        cursor = socket.cursor
+        alice.read(one)
+        socket.expect("message.read", conversation_id=one["id"], unread_count=0)
+    with bella.ws(resume=cursor) as socket:
+        assert "unread_count" not in socket.expect("message.read", user_id=alice.me()["id"])["payload"], "that is nobody else's business"
+    with alice.ws(resume=cursor) as socket:
+        assert socket.expect("message.read", user_id=alice.me()["id"])["payload"]["unread_count"] == 0
+    keep(alice, other, muted_until="forever")
+    assert alice.call(200, "GET", "/api/unread")["messages"] == 0
+    keep(alice, one, unread=True)
+    assert alice.call(200, "GET", "/api/unread")["conversations"] == 1
+
+
 def test_the_other_name_of_the_routes(app):
     alice, bella = app("alice"), app("bella")
     talk = alice.conversation_with(participant_id=bella.me()["id"])

@@ -9,14 +9,19 @@ TOTAL = 125
 
 
 @pytest.fixture
-def filled(app):
+def both(app):
     alice, bella = app("alice"), app("bella")
     talk = alice.conversation_with(participant_id=bella.me()["id"])
     with alice.ws() as socket:
         for number in range(TOTAL):
             socket.send("message", conversation_id=talk["id"], content=f"m{number}")
         socket.expect("message.new", seq=TOTAL)
-    return alice, talk
+    return alice, bella, talk
+
+
+@pytest.fixture
+def filled(both):
+    return both[0], both[2]
 
 
 def walk(user, talk, direction, limit, start=None):
@@ -57,7 +62,44 @@ def test_the_newest_page_has_fifty_and_around_has_both_sides(filled):
     assert around == list(range(middle["seq"] - 5, middle["seq"] + 6))
     last = newest["items"][-1]
     assert alice.messages(talk, around=last["id"], limit=10)["items"][-1]["id"] == last["id"]
-    assert alice.messages(talk, after=last["id"]) == {"items": [], "has_more": False, "next": None}
+    assert alice.messages(talk, after=last["id"]) == {"items": [], "has_more": False, "next": None, "has_more_before": True,
+                                                      "has_more_after": False}
+
+
+def test_pages_begin_where_the_client_says(both):
+    alice, bella, talk = both
+
+    def seqs(user=alice, **query):
+        return [m["seq"] for m in user.messages(talk, limit=5, **query)["items"]]
+    assert seqs(around="seq:60") == [58, 59, 60, 61, 62] and seqs(before="seq:60") == [55, 56, 57, 58, 59]
+    assert seqs(after="seq:0") == [1, 2, 3, 4, 5] and seqs(around="seq:9000000000000000000") == list(range(TOTAL - 4, TOTAL + 1))
+    at = alice.messages(talk, around="seq:60", limit=1)["items"][0]["created_at"]
+    assert 60 in range(seqs(after=f"time:{at}")[0], TOTAL)
+    assert seqs(after="time:2020-01-01T02:00:00+02:00") == [1, 2, 3, 4, 5] and seqs(after="time:2199-01-01T00:00:00Z") == []
+    assert seqs(bella, around="unread") == [1, 2, 3]
+    bella.call(200, "PUT", f"/api/conversations/{talk['id']}/read", {"message_id": alice.messages(talk, around="seq:80", limit=1)["items"][0]["id"]})
+    assert seqs(bella, around="unread") == [79, 80, 81, 82, 83]
+    page = bella.messages(talk, around="unread", limit=5)
+    assert page["has_more_before"] and page["has_more_after"]
+    for place in ("seq:", "seq:-1", "seq:x", "seq:99999999999999999999", "time:", "time:yesterday", "read", "60", ""):
+        reply = alice.request("GET", f"/api/conversations/{talk['id']}/messages?around={place}")
+        assert reply.status == 422 and reply.json["errors"][0]["pointer"] == "/around", (place, reply)
+
+
+def test_pages_come_compressed_to_who_takes_that(filled):
+    alice, talk = filled
+    path = f"/api/conversations/{talk['id']}/messages"
+    plain, coded = (alice.request("GET", path, headers={"Accept-Encoding": accepted}) for accepted in ("identity", "br, gzip;q=0.5"))
+    assert coded.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
+    assert coded.json == plain.json and len(coded.raw) < len(plain.raw) / 5
+    assert coded.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert coded.headers["content-length"] == str(len(coded.raw)) and coded.headers["content-type"] == "application/json"
+    gzip = {"Accept-Encoding": "gzip"}
+    assert "content-encoding" not in alice.request("GET", f"{path}?limit=1", headers=gzip).headers, "it is short"
+    sent = alice.request("POST", path, {"content": "x" * 5000}, headers=gzip)
+    assert sent.status == 201 and "content-encoding" not in sent.headers
+    lists = alice.request("GET", path, headers={**ARRAY, **gzip})
+    assert lists.headers["content-encoding"] == "gzip" and isinstance(lists.json, list)
 
 
 ARRAY = {"Accept": "application/json; profile=array"}

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An app user comes back with the cursor of the last event seen."""
 import threading
+import urllib.parse
 
 import pytest
 
 from harness.daemon import Daemon
 from harness.database import database
 from harness.rest import App
+from harness.ws import Socket
 
 EVENTS = ("message.new", "message.read", "message.delivered", "message.failed")
 
@@ -18,6 +20,32 @@ def pair(app):
 
 def contents(socket):
     return [f["payload"]["content"] for f in socket.frames("message.new")]
+
+
+@pytest.mark.parametrize("how", ["header", "ticket"])
+def test_a_handshake_resumes(app, how):
+    alice, bella, talk = pair(app)
+    with alice.ws() as socket:
+        bella.send(talk, "seen")
+        socket.expect("message.new", content="seen")
+        cursor = socket.cursor
+    for number in range(3):
+        bella.send(talk, f"m{number}")
+    query = f"cursor={urllib.parse.quote(cursor)}"
+    if how == "ticket":
+        query += f"&ticket={alice.call(201, 'POST', '/api/session/ticket')['ticket']}"
+    headers = {"Authorization": f"Bearer {alice.token}"} if how == "header" else {}
+    with Socket(f"{alice.ws_url}?{query}", headers=headers) as socket:
+        hello = socket.expect("hello")
+        assert hello["payload"]["cursor"] == cursor
+        assert socket.expect("resumed")["payload"]["count"] >= 3
+        assert contents(socket) == ["m0", "m1", "m2"]
+    for wrong in ("x", "%ff", "%00", "0" * 100):
+        with Socket(f"{alice.ws_url}?cursor={wrong}", headers={"Authorization": f"Bearer {alice.token}"}) as socket:
+            socket.expect("resync")
+    with Socket(f"{alice.ws_url}?cursor=") as socket:  # nobody is signed in: the first frame is
+        socket.auth(alice.token)
+        socket.expect("hello")
 
 
 def test_exactly_what_was_missed_in_order_then_live(app):

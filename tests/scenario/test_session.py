@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions by cookie, signing out, suspension: who is in, who is out, and how soon."""
+import datetime
 import time
 
 import pytest
 import websockets
 
 from harness.daemon import Daemon
+from harness.database import database
+from harness.inbox import wait_for
 from harness.raw import RawHttp, RawSocket
 from harness.rest import App, Backend, http_request
 from harness.session import COOKIE, Browser
@@ -38,7 +41,7 @@ def test_a_session_by_cookie(stack, app):
     assert browser.call(200, "GET", "/api/session") == browser.session
     attributes = browser.attributes
     assert attributes["httponly"] and attributes["samesite"] == "Strict" and attributes["path"] == "/"
-    assert attributes["max-age"] == "86400" and not attributes["domain"]
+    assert attributes["max-age"] == "2592000" and not attributes["domain"]
     assert browser.me() == alice.me()
     talk = browser.conversation_with(participant_id=app("bella").me()["id"])
     browser.send(talk, "By cookie")
@@ -46,6 +49,28 @@ def test_a_session_by_cookie(stack, app):
         assert socket.hello["payload"]["user"] == alice.me()
         socket.message(talk, "By socket")
     assert alice.call(200, "GET", "/api/session")["csrf_token"] is None
+
+
+def test_use_puts_the_end_of_a_session_off(stack, app):
+    browser = Browser(app("alice"))
+    with database(stack) as query:
+        (digest, last), = query("UPDATE sessions SET expires_at = clock_timestamp() + interval '1 hour' WHERE user_id = %s"
+                                " RETURNING digest, ends_at", browser.session["user"]["id"])
+        assert last - datetime.timedelta(days=29) > datetime.datetime.now(datetime.timezone.utc)
+        browser.me()  # it is looked up
+        browser.me()  # it is known, and nearly over
+
+        def left():
+            (end,), = query("SELECT extract(epoch FROM expires_at - clock_timestamp())::int FROM sessions WHERE digest = %s", digest)
+            return end
+        wait_for("it is put off", lambda: left() > 80_000)
+        last = Browser(app("bella"))
+        query("UPDATE sessions SET expires_at = clock_timestamp() + interval '1 hour', ends_at = clock_timestamp() + interval '2 hours'"
+              " WHERE user_id = %s", last.session["user"]["id"])
+        last.me()
+        last.me()
+        wait_for("it goes to its last end", lambda: query(
+            "SELECT expires_at = ends_at FROM sessions WHERE user_id = %s", last.session["user"]["id"])[0][0])
 
 
 def test_the_cookie_is_secure_unless_told_otherwise(daemon):

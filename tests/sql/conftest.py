@@ -216,11 +216,18 @@ class Database:
         assert [row["message"]["head"] is not None for row in rows] == [True] + [False] * (len(rows) - 1)
         head = rows[0]["message"]["head"]
         senders = {sender["id"]: sender for sender in head["senders"]}
-        messages = [{**row["message"], "conversation_id": conversation} for row in rows if row["message"]["id"]]
-        more = len(messages) > limit
+        found = [{**row["message"], "conversation_id": conversation} for row in rows if row["message"]["id"]]
+        place = head["place"]
         forward = cursor.get("after") is not None
-        if more:
-            messages = messages[:limit] if forward else messages[1:]
+        if forward:
+            messages = [m for m in found if m["seq"] > place][:limit]
+        elif cursor.get("around"):
+            messages = [m for m in found if m["seq"] <= place + (limit - 1) // 2][-limit:]
+        else:
+            messages = [m for m in found if place is None or m["seq"] < place][-limit:]
+        before = bool(found) and (not messages and forward or bool(messages) and found[0] is not messages[0])
+        after = bool(found) and (not messages and not forward or bool(messages) and found[-1] is not messages[-1])
+        more = bool(messages) and (after if forward else before)
 
         def mark(message, read):
             at = [to["at"] for to in head["marks"]
@@ -230,7 +237,7 @@ class Database:
         items = [message_object({**message, "sender": senders.get(message["sender_id"]),
                                  "delivered_at": mark(message, False), "read_at": mark(message, True)})
                  for message in messages]
-        return {"items": items, "has_more": more,
+        return {"items": items, "has_more": more, "has_more_before": before, "has_more_after": after,
                 "next": items[-1 if forward else 0]["id"] if more else None}
 
     def message(self, user, message):

@@ -331,11 +331,59 @@ def test_around_holds_its_message_with_both_sides(db, history):
 
 def test_ends_of_the_conversation(db, history):
     alice, conversation, ids = history
-    empty = {"items": [], "has_more": False, "next": None}
-    assert db.page(alice, conversation, 5, before=ids[0]) == empty
-    assert db.page(alice, conversation, 5, after=ids[-1]) == empty
+    empty = {"items": [], "has_more": False, "next": None, "has_more_before": False, "has_more_after": False}
+    assert db.page(alice, conversation, 5, before=ids[0]) == empty | {"has_more_after": True}
+    assert db.page(alice, conversation, 5, after=ids[-1]) == empty | {"has_more_before": True}
     quiet = db.conversation(alice, jid="romeo@example.org")
     assert db.page(alice, quiet) == empty
+    for place in ("seq:0", "seq:1", "seq:9", "unread", "time:2020-01-01T00:00:00Z", "time:2100-01-01T00:00:00Z"):
+        for cursor in ("before", "after", "around"):
+            assert db.page(alice, quiet, **{cursor: place}) == empty, (cursor, place)
+
+
+def sides(page):
+    return page["has_more_before"], page["has_more_after"]
+
+
+def test_pages_begin_at_a_number(db, history):
+    alice, conversation, ids = history
+    assert ids_of(db.page(alice, conversation, 5, after="seq:0")) == ids[:5]
+    assert ids_of(db.page(alice, conversation, 5, after="seq:7")) == ids[7:12] == ids_of(db.page(alice, conversation, 5, after=ids[6]))
+    assert ids_of(db.page(alice, conversation, 5, before="seq:7")) == ids[1:6]
+    assert ids_of(db.page(alice, conversation, 5, around="seq:7")) == ids[4:9]
+    assert ids_of(db.page(alice, conversation, 5, around="seq:999")) == ids[-5:] == ids_of(db.page(alice, conversation, 5, before="seq:999"))
+    assert sides(db.page(alice, conversation, 5, around="seq:7")) == (True, True)
+    assert sides(db.page(alice, conversation, 5, around="seq:1")) == (False, True)
+    assert sides(db.page(alice, conversation, 5, around="seq:999")) == (True, False)
+    assert sides(db.page(alice, conversation, 5, before="seq:6")) == (False, True)
+    assert sides(db.page(alice, conversation, 5, after="seq:0")) == (False, True)
+    assert sides(db.page(alice, conversation, 5, after="seq:999")) == (True, False)
+    assert sides(db.page(alice, conversation, 50, around="seq:7")) == (False, False)
+
+
+def test_pages_begin_at_a_time(db, history):
+    alice, conversation, ids = history
+    db.rows("UPDATE messages SET created_at = '2026-01-01T00:00:00Z'::timestamptz + seq * interval '1 minute' WHERE conversation_id = %s",
+            conversation)
+    at = "time:2026-01-01T00:{:02}:{:02}.000Z".format
+    assert ids_of(db.page(alice, conversation, 5, after=at(7, 0))) == ids[6:11]
+    assert ids_of(db.page(alice, conversation, 5, after=at(6, 1))) == ids[6:11]
+    assert ids_of(db.page(alice, conversation, 5, before=at(7, 0))) == ids[1:6]
+    assert ids_of(db.page(alice, conversation, 5, around=at(7, 0))) == ids[4:9]
+    assert ids_of(db.page(alice, conversation, 5, after="time:2020-01-01T00:00:00Z")) == ids[:5]
+    assert ids_of(db.page(alice, conversation, 5, after="time:2100-01-01T00:00:00Z")) == []
+    assert ids_of(db.page(alice, conversation, 5, around="time:2100-01-01T00:00:00Z")) == ids[-5:]
+    db.rows("DELETE FROM messages WHERE conversation_id = %s AND seq <= 4", conversation)  # as retention does
+    assert ids_of(db.page(alice, conversation, 5, after=at(3, 0))) == ids[4:9]
+
+
+def test_a_page_begins_at_the_first_unread_message(db, history):
+    alice, conversation, ids = history
+    db.rows("UPDATE members SET read_seq = 12 WHERE conversation_id = %s AND user_id = %s", conversation, alice)
+    page = db.page(alice, conversation, 5, around="unread")
+    assert ids_of(page) == ids[10:15] and ids[12] == page["items"][2]["id"]
+    db.rows("UPDATE members SET read_seq = 20 WHERE conversation_id = %s AND user_id = %s", conversation, alice)
+    assert ids_of(db.page(alice, conversation, 5, around="unread")) == ids[-5:]
 
 
 def test_strangers_and_foreign_cursors_get_nothing(db, history):

@@ -39,8 +39,8 @@ def fill(db):
             " SELECT position, id, conversation_id, seq, 'reaction', id, now() FROM messages")
     db.rows("INSERT INTO server_keys SELECT 'k' || n, sha256(n::text::bytea), '{send}'"
             " FROM generate_series(1, 1000) n")
-    db.rows("INSERT INTO sessions (digest, user_id, created_at, expires_at, issued_at)"
-            " SELECT md5('s' || n)::uuid, md5('h' || n)::uuid, now(), now() + interval '1 day', now()"
+    db.rows("INSERT INTO sessions (digest, user_id, created_at, expires_at, issued_at, ends_at)"
+            " SELECT md5('s' || n)::uuid, md5('h' || n)::uuid, now(), now() + interval '1 day', now(), now() + interval '2 days'"
             " FROM generate_series(1, %s) n", USERS)
     db.rows("INSERT INTO tickets SELECT md5('t' || n)::uuid, md5('h' || n)::uuid, NULL, now(), now() + interval '1 day',"
             " now() + interval '1 day' FROM generate_series(1, %s) n", USERS)
@@ -139,7 +139,8 @@ def calls(db):
         ("picture_store", "'abc', 'image/png', '', '', 1, 1", ()), ("picture_get", "'abc'", ()),
         ("picture_png", "'abc'", ()), ("remote_profile_wanted", "%s, 'r4@example.org'", (user,)),
         ("session_check", "%s, %s, 0", (user, new_id())),
-        ("session_open", "%s, %s, 60, %s, 4000000000000000", (new_id(), user, new_id())),
+        ("session_open", "%s, %s, 60, 600, %s, 4000000000000000", (new_id(), user, new_id())),
+        ("session_renew", "md5('s4')::uuid, 60", ()), ("unread_count", "%s", (user,)),
         ("session_find", "md5('s4')::uuid", ()), ("session_close", "%s, md5('s4')::uuid", (user,)),
         ("session_close_all", "%s, %s, 1800000000000000", (user, new_id())),
         ("job_add", "'a.b', 'c', now()", ()), ("job_ensure", "'{a.b,c.d}'", ()), ("job_take", "'{a.b}', '{60}', 4", ()),
@@ -299,7 +300,7 @@ def test_each_call_touches_few_blocks(big):
         assert touched < few.get(name, 400), f"{name}({arguments}) touched {touched}"
 
 
-@pytest.mark.parametrize("direction", ["", "before", "after", "around"])
+@pytest.mark.parametrize("direction", ["", "before", "after", "around", "time", "seq", "unread"])
 def test_page_cost_does_not_grow_with_the_history(db, direction):
     alice, bob = db.user("alice"), db.user("bob")
     conversation = db.conversation(alice, reference="bob")
@@ -311,7 +312,8 @@ def test_page_cost_does_not_grow_with_the_history(db, direction):
         db.rows("VACUUM ANALYZE messages")
         middle = db.one("SELECT id FROM messages WHERE seq = %s", end // 2)
         cursor = {"": (None, None, None), "before": (middle, None, None), "after": (None, middle, None),
-                  "around": (None, None, middle)}[direction]
+                  "around": (None, None, middle), "time": (None, None, "time:2100-01-01T00:00:00Z"),
+                  "seq": (None, f"seq:{end // 2}", None), "unread": (None, None, "unread")}[direction]
         costs.append(blocks(db, "SELECT message_page(%s, %s, 50, %s, %s, %s)", alice, conversation, *cursor))
     assert costs[1] <= costs[0] * 1.5 + 20, costs
 

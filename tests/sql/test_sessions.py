@@ -40,7 +40,7 @@ def taken(db, digest, on=None):
 
 def opened(db, digest, user, token=None, issued=None, on=None):
     """(state, expires) of a session begun with a token, by default one that was issued just now."""
-    row, = db.rows("SELECT * FROM session_open(%s, %s, 60, %s, %s)", digest, user, token or new_id(),
+    row, = db.rows("SELECT * FROM session_open(%s, %s, 60, 90, %s, %s)", digest, user, token or new_id(),
                    now() if issued is None else issued, on=on)
     return row["state"], row["expires"]
 
@@ -63,6 +63,19 @@ def test_times_keep_their_microseconds(db):
         assert db.one("SELECT time_to_microseconds(time_from_microseconds(%s))", microseconds) == microseconds
     assert db.one("SELECT time_from_microseconds(%s)::text", 2**63 - 1) == "9999-12-31 23:59:59+00"
     assert db.one("SELECT time_from_microseconds(%s)::text", -2**63) == "0001-01-01 00:00:00+00"
+
+
+def test_use_puts_the_end_of_a_session_off_but_not_beyond_its_last(db):
+    alice, digest = db.user("alice"), new_id()
+    _, expires = opened(db, digest, alice)
+    assert db.one("SELECT session_renew(%s, 30)", digest) == expires, "never sooner than it was"
+    assert abs(db.one("SELECT session_renew(%s, 75)", digest) - expires - 15_000_000) < 5_000_000
+    last = db.one("SELECT session_renew(%s, 1000)", digest)
+    assert abs(last - expires - 30_000_000) < 5_000_000
+    assert db.one("SELECT session_renew(%s, 2000)", digest) == last and found(db, digest)[0]["expires"] == last
+    db.rows("UPDATE sessions SET expires_at = clock_timestamp() WHERE digest = %s", digest)
+    assert db.one("SELECT session_renew(%s, 60)", digest) is None and not found(db, digest)
+    assert db.one("SELECT session_renew(%s, 60)", new_id()) is None
 
 
 def test_a_session_is_found_until_it_is_closed(db):

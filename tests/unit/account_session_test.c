@@ -505,6 +505,49 @@ START_TEST(cookies_and_tickets)
 }
 END_TEST
 
+START_TEST(use_puts_the_end_of_a_session_off)
+{
+    start();
+    options->session_lifetime = 60;
+    static const char secret[] = "0123456789012345678901234567890123456789abc";
+    gint64 now = clock_wall();
+    char soon[24], later[24];
+    g_snprintf(soon, sizeof soon, "%" G_GINT64_FORMAT, now + 20 * G_USEC_PER_SEC);
+    g_snprintf(later, sizeof later, "%" G_GINT64_FORMAT, now + 60 * G_USEC_PER_SEC);
+    const char *row[] = {
+        ALICE, "alice@app.example.org", "Name", "{}", "hosted", "17", "0", "0", "1", ROMEO, "1000",
+        soon};
+    struct credentials cookie = {.token = secret, .kind = CREDENTIAL_COOKIE};
+    struct session session;
+    session_sign_in(core.sessions, &cookie, signed_in, NULL);
+    fake_answer(1, 12, row);
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
+    ck_assert_int_eq(fake_asked(), QUERY_SESSION_RENEW);
+    ck_assert(session_lookup(core.sessions, &cookie, &session)); /* it is asked once at a time */
+    const char *expires[] = {later};
+    fake_answer(1, 1, expires);
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
+    ck_assert_int_eq(session.grant.expires, now + 60 * G_USEC_PER_SEC);
+    ck_assert(session.grant.renews);
+    /* No further than this, and nobody asks again. */
+    clock_advance(40 * G_USEC_PER_SEC);
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
+    ck_assert_int_eq(fake_asked(), QUERY_SESSION_RENEW);
+    fake_answer(1, 1, expires);
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
+    ck_assert(!session.grant.renews);
+    /* The session is forgotten while it is asked. */
+    sessions_forget_all(core.sessions);
+    row[11] = later;
+    session_sign_in(core.sessions, &cookie, signed_in, NULL);
+    fake_answer(1, 12, row);
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
+    sessions_forget_all(core.sessions);
+    fake_answer(1, 1, expires);
+    stop();
+}
+END_TEST
+
 START_TEST(failures_are_counted_by_address)
 {
     start();
@@ -700,8 +743,8 @@ UNIT_MAIN("account_session", token_is_verified_once_until_it_expires,
           what_is_remembered_has_a_ceiling, lookup_finds_hosted_users_only,
           the_state_of_the_user_decides, one_token_is_revoked_and_its_streams_close,
           a_sign_in_beside_a_revocation_asks_again, a_gap_in_the_revocations_signs_everybody_out,
-          no_answer_revokes_nobody, cookies_and_tickets, failures_are_counted_by_address,
-          a_sign_in_over_a_limit_asks_nobody, one_who_may_not_come_in_runs_out_of_tries,
-          a_user_who_is_known_is_counted_as_such, a_server_key_over_its_limit_asks_nobody,
-          a_server_key_that_ends_takes_its_own_along, an_own_id_that_is_somebodys_id_is_refused,
-          a_key_that_is_gone_takes_what_it_has_signed)
+          no_answer_revokes_nobody, cookies_and_tickets, use_puts_the_end_of_a_session_off,
+          failures_are_counted_by_address, a_sign_in_over_a_limit_asks_nobody,
+          one_who_may_not_come_in_runs_out_of_tries, a_user_who_is_known_is_counted_as_such,
+          a_server_key_over_its_limit_asks_nobody, a_server_key_that_ends_takes_its_own_along,
+          an_own_id_that_is_somebodys_id_is_refused, a_key_that_is_gone_takes_what_it_has_signed)

@@ -4,13 +4,14 @@ if ENABLE_TESTS
 EXTRA_DIST += tests/unit/unit.h
 
 # bridge/core and bridge/http
-transport_test_libs = libhttp.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(JWT_LIBS) \
+transport_test_libs = libhttp.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(JWT_LIBS) \
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 transport_tests = \
   tests/unit/core_field_test \
   tests/unit/account_token_test \
   tests/unit/http_body_test \
   tests/unit/http_caller_test \
+  tests/unit/http_coding_test \
   tests/unit/http_cookie_test \
   tests/unit/http_head_test \
   tests/unit/http_route_test \
@@ -23,6 +24,8 @@ tests_unit_account_token_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_account_token_test_LDADD = $(transport_test_libs)
 tests_unit_http_caller_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_caller_test_LDADD = $(transport_test_libs)
+tests_unit_http_coding_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_http_coding_test_LDADD = $(transport_test_libs)
 tests_unit_http_cookie_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_http_cookie_test_LDADD = $(transport_test_libs)
 tests_unit_http_route_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -55,7 +55,7 @@ static void message_cells(const char **cells, int number, const char *text, GPtr
 }
 
 /* Of one sender, and without marks. */
-static char *head_record(void)
+static char *head_record(int place)
 {
     g_autofree char *id = fake_hex(&sender, sizeof sender);
     const char *const facts[] = {id, NULL, NULL, NULL, NULL, NULL, NULL, "0000000000000001"};
@@ -63,12 +63,14 @@ static char *head_record(void)
     /* An array of one dimension: flags, type, count, lower bound, length. */
     g_autofree char *senders = g_strdup_printf("0000000100000000000000000000000100000001%08x%s",
                                                (guint32)strlen(user + 1) / 2, user + 1);
-    const char *const parts[] = {senders, NULL};
+    g_autofree char *seq = g_strdup_printf("%016x", (unsigned)place);
+    const char *const parts[] = {senders, NULL, seq};
     return fake_record(parts, G_N_ELEMENTS(parts));
 }
 
-/* A page of COUNT messages 0, 1, 2 … of SIZE bytes each, all of them backslashes. */
-static json_t *page_of(int count, size_t size, const struct message_page *page)
+/* A page, at PLACE, of COUNT messages 0, 1, 2 … of SIZE bytes each, all of them backslashes. The
+ * seq of each is one more. */
+static json_t *page_at(int place, int count, size_t size, const struct message_page *page)
 {
     static const char *cells[ROWS_MAX * COLUMNS];
     g_autofree char *body = g_strnfill(size, '\\');
@@ -76,13 +78,18 @@ static json_t *page_of(int count, size_t size, const struct message_page *page)
     memset(cells, 0, sizeof cells);
     for (int i = 0; i < count; i++)
         message_cells(&cells[i * COLUMNS], i, body, made_cells);
-    g_ptr_array_add(made_cells, head_record());
+    g_ptr_array_add(made_cells, head_record(place));
     cells[MESSAGE_PAGE_HEAD] = made_cells->pdata[made_cells->len - 1];
     struct made made = {.page = page};
     const char *const values[8] = {NULL};
     archive_query(NULL, QUERY_MESSAGE_PAGE, values, write_page, &made);
     fake_answer(MAX(count, 1), COLUMNS, cells);
     return made.json;
+}
+
+static json_t *page_of(int count, size_t size, const struct message_page *page)
+{
+    return page_at(0, count, size, page);
 }
 
 static int number_of(const json_t *id)
@@ -115,7 +122,7 @@ START_TEST(long_texts_end_a_page_early)
     struct message_page page = {.limit = 50};
     check_page(page_of(40, SIZE, &page), &(struct expected){40 - FIT, 39, 40 - FIT});
     check_page(page_of(FIT, SIZE, &page), &(struct expected){0, FIT - 1, -1});
-    page.forward = true;
+    page.from = PAGE_AFTER;
     check_page(page_of(40, SIZE, &page), &(struct expected){0, FIT - 1, FIT - 1});
 }
 END_TEST
@@ -125,7 +132,7 @@ START_TEST(one_text_is_always_shown)
     enum { SIZE = 4194304 }; /* the largest stanza there can be */
     struct message_page page = {.limit = 50};
     check_page(page_of(3, SIZE, &page), &(struct expected){2, 2, 2});
-    page.forward = true;
+    page.from = PAGE_AFTER;
     check_page(page_of(3, SIZE, &page), &(struct expected){0, 0, 0});
     check_page(page_of(1, SIZE, &page), &(struct expected){0, 0, -1});
 }
@@ -133,12 +140,39 @@ END_TEST
 
 START_TEST(a_page_around_a_message_holds_it)
 {
-    char id[UUID_TEXT_SIZE];
-    g_snprintf(id, sizeof id, id_format, 10);
-    struct message_page page = {.limit = 50};
-    uuid_parse(id, &page.around);
-    check_page(page_of(30, 1000000, &page), &(struct expected){10, 13, 10});
-    check_page(page_of(12, 1000000, &page), &(struct expected){8, 11, 8});
+    struct message_page page = {.limit = 50, .from = PAGE_AROUND};
+    check_page(page_at(11, 30, 1000000, &page), &(struct expected){10, 13, 10});
+    check_page(page_at(11, 12, 1000000, &page), &(struct expected){8, 11, 8});
+    check_page(page_at(13, 12, 1000000, &page), &(struct expected){8, 11, 8});
+}
+END_TEST
+
+static void check_sides(json_t *json, bool before, bool after)
+{
+    ck_assert_int_eq(json_is_true(json_object_get(json, "has_more_before")), before);
+    ck_assert_int_eq(json_is_true(json_object_get(json, "has_more_after")), after);
+    json_decref(json);
+}
+
+START_TEST(a_page_knows_what_lies_on_both_sides_of_it)
+{
+    struct message_page newest = {.limit = 5}, before = {.limit = 5, .from = PAGE_BEFORE};
+    struct message_page after = {.limit = 5, .from = PAGE_AFTER};
+    struct message_page around = {.limit = 5, .from = PAGE_AROUND};
+    check_sides(page_of(6, 10, &newest), true, false);
+    check_sides(page_of(5, 10, &newest), false, false);
+    check_sides(page_at(7, 7, 10, &before), true, true);
+    check_sides(page_at(6, 6, 10, &before), false, true);
+    check_sides(page_at(6, 5, 10, &before), false, false);
+    check_sides(page_at(1, 7, 10, &after), true, true);
+    check_sides(page_at(0, 5, 10, &after), false, false);
+    check_sides(page_at(1, 1, 10, &after), true, false);
+    check_sides(page_at(4, 7, 10, &around), true, true);
+    check_sides(page_at(3, 6, 10, &around), false, true);
+    check_sides(page_at(4, 6, 10, &around), true, false);
+    check_page(page_at(4, 7, 10, &around), &(struct expected){1, 5, 1});
+    check_page(page_at(7, 7, 10, &before), &(struct expected){1, 5, 1});
+    check_page(page_at(1, 7, 10, &after), &(struct expected){1, 5, 5});
 }
 END_TEST
 
@@ -147,7 +181,7 @@ START_TEST(a_page_has_at_most_its_limit)
     struct message_page page = {.limit = 5};
     check_page(page_of(6, 10, &page), &(struct expected){1, 5, 1});
     check_page(page_of(5, 10, &page), &(struct expected){0, 4, -1});
-    page.forward = true;
+    page.from = PAGE_AFTER;
     check_page(page_of(6, 10, &page), &(struct expected){0, 4, 4});
     check_page(page_of(5, 10, &page), &(struct expected){0, 4, -1});
 }
@@ -184,5 +218,6 @@ START_TEST(a_failure_outranks_marks)
 END_TEST
 
 UNIT_MAIN("view_message", long_texts_end_a_page_early, one_text_is_always_shown,
-          a_page_around_a_message_holds_it, a_page_has_at_most_its_limit,
-          an_empty_conversation_is_an_empty_page, a_failure_outranks_marks)
+          a_page_around_a_message_holds_it, a_page_knows_what_lies_on_both_sides_of_it,
+          a_page_has_at_most_its_limit, an_empty_conversation_is_an_empty_page,
+          a_failure_outranks_marks)

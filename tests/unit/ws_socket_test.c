@@ -356,6 +356,48 @@ START_TEST(expired_token_closes_within_a_second)
 }
 END_TEST
 
+/* Lets SECONDS pass for a client that answers pings. */
+static void advance_with_pongs(struct client *client, unsigned seconds)
+{
+    while (seconds-- > 0) {
+        world_advance(1);
+        client_frame(client, 0x8a, "", 0);
+    }
+}
+
+START_TEST(a_socket_that_is_used_puts_the_end_of_its_session_off)
+{
+    world_begin();
+    struct client *client = client_new("kept", NULL, 0);
+    client_expect(client, "hello");
+    advance_with_pongs(client, 59);
+    ck_assert(world.kept);
+    world_keeps(clock_wall() + 60 * G_USEC_PER_SEC);
+    advance_with_pongs(client, 59);
+    ck_assert(!client_has_frame(client));
+    ck_assert(world.kept);
+    world_keeps(0);
+    advance_with_pongs(client, 2);
+    client_expect_close(client, 4401, "token expired");
+    ck_assert(!world.kept);
+    client_free(client);
+    world_end();
+}
+END_TEST
+
+START_TEST(a_session_may_be_kept_when_its_socket_has_gone)
+{
+    world_begin();
+    struct client *client = client_new("kept", NULL, 0);
+    client_expect(client, "hello");
+    advance_with_pongs(client, 59);
+    client_free(client);
+    world_turn();
+    world_keeps(clock_wall() + 60 * G_USEC_PER_SEC);
+    world_end();
+}
+END_TEST
+
 START_TEST(idle_sockets_are_pinged_and_dead_ones_closed)
 {
     world_begin();
@@ -701,10 +743,13 @@ UNIT_MAIN("ws_socket", auth_frame_is_greeted, a_newer_token_extends_the_session,
           commands_are_acked_with_their_id, faulty_commands_get_errors_and_the_socket_stays,
           pending_commands_are_limited_and_outlive_the_socket, hostile_framing_is_closed,
           pings_are_answered_within_a_message, either_side_may_close,
-          expired_token_closes_within_a_second, idle_sockets_are_pinged_and_dead_ones_closed,
-          a_user_has_so_many_sockets, frames_that_nothing_else_counts_are_counted,
-          a_resume_counts_as_a_request, sockets_that_have_not_signed_in_are_counted,
-          pings_of_many_sockets_are_spread, fan_out_serialises_once_and_writes_once_per_socket,
+          expired_token_closes_within_a_second,
+          a_socket_that_is_used_puts_the_end_of_its_session_off,
+          a_session_may_be_kept_when_its_socket_has_gone,
+          idle_sockets_are_pinged_and_dead_ones_closed, a_user_has_so_many_sockets,
+          frames_that_nothing_else_counts_are_counted, a_resume_counts_as_a_request,
+          sockets_that_have_not_signed_in_are_counted, pings_of_many_sockets_are_spread,
+          fan_out_serialises_once_and_writes_once_per_socket,
           slow_reader_is_closed_with_its_cursor_and_others_are_not,
           slow_reader_loses_ephemeral_events_first,
           a_client_that_does_not_read_its_answers_is_not_read,

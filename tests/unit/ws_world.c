@@ -30,11 +30,32 @@ bool session_lookup(struct sessions *sessions, const struct credentials *credent
                     struct session *ret_session)
 {
     (void)sessions;
-    bool brief = strcmp(credentials->token, "brief") == 0;
+    bool kept = strcmp(credentials->token, "kept") == 0;
+    bool brief = kept || strcmp(credentials->token, "brief") == 0;
     if (!brief && strcmp(credentials->token, "good") != 0)
         return false;
     *ret_session = good_session(brief ? 60 * G_USEC_PER_SEC : 0);
+    ret_session->grant.renews = kept;
     return true;
+}
+
+bool session_keep(struct sessions *sessions, const struct grant *grant, session_kept done,
+                  void *data)
+{
+    (void)sessions;
+    if (!grant->renews || grant->expires - clock_wall() > 30 * G_USEC_PER_SEC)
+        return false;
+    ck_assert(!world.kept);
+    world.kept = done;
+    world.kept_data = data;
+    return true;
+}
+
+void world_keeps(gint64 expires)
+{
+    session_kept kept = world.kept;
+    world.kept = NULL;
+    kept(expires, world.kept_data);
 }
 
 struct deferred {
@@ -235,7 +256,11 @@ struct client *client_new(const char *token, const char *extra, size_t extra_len
     struct client *client = g_new0(struct client, 1);
     client->fd = pair[0];
     struct credentials credentials = {.token = token, .address = world.address};
-    ws_server_adopt(world.server, pair[1], extra, extra_length, &credentials, world.dialect);
+    ws_server_adopt(world.server, &(struct ws_arrival){.fd = pair[1],
+                                                       .extra = extra,
+                                                       .extra_length = extra_length,
+                                                       .credentials = &credentials,
+                                                       .dialect = world.dialect});
     return client;
 }
 

@@ -36,6 +36,8 @@ struct world {
     resume_done resume_done;
     void *resume_data;
     gint64 resume_from;
+    session_kept kept; /* a session's end is to be put off; NULL: it is not */
+    void *kept_data;
 };
 extern struct world world;
 
@@ -44,6 +46,7 @@ void world_end(void);
 void world_limit(void);               /* limits as in the options; without it there are none */
 void world_turn(void);                /* everything that is ready */
 void world_sign_in(bool success);     /* completes "slow" */
+void world_keeps(gint64 expires);     /* answers that; 0: it is not put off any more */
 void world_advance(unsigned seconds); /* moves the clock, second by second */
 struct event *world_event(gint64 position, const char *payload);
 void world_publish(gint64 position); /* an event to the account */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An app user at the REST API. Standard library only, one connection per request, no retries."""
 import base64
+import gzip
 import hashlib
 import hmac
 import http.client
@@ -31,7 +32,8 @@ class Reply:
 
     def __init__(self, status, headers, raw):
         self.status, self.headers, self.raw = status, headers, raw
-        self.json = json.loads(raw) if raw and "json" in headers.get("content-type", "") else None
+        plain = gzip.decompress(raw) if headers.get("content-encoding") == "gzip" and "json" in headers.get("content-type", "") else raw
+        self.json = json.loads(plain) if plain and "json" in headers.get("content-type", "") else None
 
     def __repr__(self):
         return f"{self.status} {self.raw[:2000].decode(errors='replace')}"
