@@ -157,7 +157,7 @@ static bool may_be_coded(const struct exchange *exchange)
     return exchange->status == MHD_HTTP_OK && g_strcmp0(exchange->head.method, "GET") == 0;
 }
 
-static bool compress(struct exchange *exchange)
+static bool content_compress(struct exchange *exchange)
 {
     size_t length;
     if (!may_be_coded(exchange) ||
@@ -180,7 +180,7 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     spoken_reply(exchange);
     bool is_array = array_is_asked(exchange);
     g_autofree char *link = is_array ? array_unwrap(exchange) : NULL;
-    bool is_coded = compress(exchange);
+    bool is_coded = content_compress(exchange);
     /* The content goes to libmicrohttpd as it is and is freed by it. */
     struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
         exchange->content_length, exchange->content, g_free);

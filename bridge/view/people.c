@@ -17,7 +17,8 @@ void people_clear(struct people *people)
     g_clear_pointer(&people->users, g_ptr_array_unref);
 }
 
-const struct user_view *people_note(struct people *people, const struct user_view *user)
+/* What stands for USER (NULL: NULL), which stays valid with the memory. */
+static const struct user_view *people_note(struct people *people, const struct user_view *user)
 {
     struct user_view *stand_in = user ? g_hash_table_lookup(people->known, &user->id) : NULL;
     if (!user || stand_in)
@@ -35,8 +36,8 @@ const struct user_view *people_note(struct people *people, const struct user_vie
     return stand_in;
 }
 
-const struct message_view *people_in_message(struct people *people,
-                                             const struct message_view *message)
+static const struct message_view *people_in_message(struct people *people,
+                                                    const struct message_view *message)
 {
     if (!message)
         return NULL;

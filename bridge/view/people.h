@@ -16,11 +16,7 @@ void people_init(struct people *people, struct view_memory *memory);
 void people_clear(struct people *people);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trestle_people, people_clear)
 
-/* What stands for USER (NULL: NULL), which stays valid with the memory. */
-const struct user_view *people_note(struct people *people, const struct user_view *user);
-/* What stands for MESSAGE and for CONVERSATION, with the users in them. */
-const struct message_view *people_in_message(struct people *people,
-                                             const struct message_view *message);
+/* What stands for CONVERSATION, with the users in it; it stays valid with the memory. */
 struct conversation_view people_in_conversation(struct people *people,
                                                 const struct conversation_view *conversation);
 
