@@ -54,8 +54,8 @@ enum field_flag {
     FIELD_NOT_AUDITED = 1 << 16, /* what it says is nothing for the audit */
     FIELD_IN_HEADER = 1 << 17,   /* REST alone: the header of that name, with - for each _ */
     FIELD_RATE = 1 << 18, /* FIELD_TEXT: how many in how many seconds, as base/rate.h has it */
-    FIELD_PLACE = 1 << 19 /* FIELD_TEXT: a place in a conversation: the id of a message, seq:N, time:T,
-                             or unread */
+    FIELD_PLACE = 1 << 19 /* FIELD_TEXT: a place in a conversation: the id of a message, seq:N,
+                             time:T, or unread */
 };
 
 struct field {

@@ -153,10 +153,10 @@ static json_t *json_content_of(const struct operation *operation)
         json_pack("{s:{s:o}}", "application/json", "schema", schema_of_type(operation->reply));
     g_autofree char *first = g_strndup(operation->reply, strcspn(operation->reply, "|"));
     if (operation->flags & OPERATION_LISTS)
-        json_object_set_new(content, "application/json; profile=array",
-                            json_pack("{s:o}", "schema",
-                                      describe_reference("#/components/schemas/%s/properties/items",
-                                                         first)));
+        json_object_set_new(
+            content, "application/json; profile=array",
+            json_pack("{s:o}", "schema",
+                      describe_reference("#/components/schemas/%s/properties/items", first)));
     return content;
 }
 
