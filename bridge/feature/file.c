@@ -16,6 +16,7 @@
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/feature/file_stream.h"
 #include "bridge/job/job.h"
 #include "bridge/loop/disk.h"
 #include "bridge/media/bucket.h"
@@ -257,6 +258,10 @@ static void file_found(const struct rows *rows, enum error_code error, void *dat
     handout.type = rows_text(rows, 0, FILE_SERVE_TYPE);
     handout.size = (guint64)rows_integer(rows, 0, FILE_SERVE_SIZE);
     json_t *parts = json_loads(rows_text(rows, 0, FILE_SERVE_PARTS), 0, NULL);
+    if (file_stream_reply(request, &handout.link, parts)) {
+        json_decref(parts);
+        return;
+    }
     bool there = part_find(parts, &handout);
     const char *sha256 = rows_text(rows, 0, FILE_SERVE_SHA256);
     g_snprintf(handout.etag, sizeof handout.etag, "\"%s%s%s\"", sha256 ? sha256 : "",

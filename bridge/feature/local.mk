@@ -15,6 +15,7 @@ libfeature_a_SOURCES = \
   bridge/feature/description.c \
   bridge/feature/disco.c \
   bridge/feature/file.c \
+  bridge/feature/file_stream.c bridge/feature/file_stream.h \
   bridge/feature/file_change.c \
   bridge/feature/features.c bridge/feature/features.h bridge/feature/features.def \
   bridge/feature/follow.c \

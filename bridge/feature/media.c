@@ -115,6 +115,7 @@ static void render_begin(void)
                                .done = file_rendered};
     const struct options *options = current->core->options;
     struct film_plan film = {.render = plan,
+                             .streams = strcmp(options->media_streams, "on") == 0,
                              .video = current->kind == MEDIA_VIDEO,
                              .most_seconds = current->kind == MEDIA_VIDEO
                                                  ? options->media_video_seconds

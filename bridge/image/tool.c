@@ -28,9 +28,14 @@
 #define FROM "-format_whitelist", FORMATS, "-threads", "1", "-i", INPUT
 #define BARE "-map_metadata", "-1", "-map_chapters", "-1", "-threads", "1"
 
+/* One file, of which the playlist on standard output names parts. */
+#define STREAM                                                                                     \
+    "-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod", "-hls_flags", "single_file",       \
+        "-hls_segment_filename", OUTPUT, "pipe:1"
+
 static const struct {
     const char *name;
-    const char *arguments[48];
+    const char *arguments[56];
 } tools[] = {
     {"probe",
      {FFPROBE, "-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS,
@@ -47,6 +52,31 @@ static const struct {
     {"copy",
      {FFMPEG, QUIET, FROM, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", BARE, "-movflags",
       "+faststart", "-f", "mp4", OUTPUT}},
+    {"stream",
+     {FFMPEG, QUIET, FROM, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", BARE, STREAM}},
+    {"low",
+     {FFMPEG,
+      QUIET,
+      FROM,
+      "-map",
+      "0:v:0",
+      "-map",
+      "0:a:0?",
+      "-vf",
+      "scale='if(gt(iw,ih),min(640,iw),min(360,iw))':'if(gt(iw,ih),min(360,ih),min(640,ih))'"
+      ":force_original_aspect_ratio=decrease:force_divisible_by=2",
+      "-c:v",
+      "libx264",
+      "-preset",
+      "veryfast",
+      "-crf",
+      "28",
+      "-c:a",
+      "aac",
+      "-b:a",
+      "64k",
+      BARE,
+      STREAM}},
     {"mp4",
      {FFMPEG,
       QUIET,

@@ -10,6 +10,8 @@
  *  ogg     its sound as it is, in Ogg
  *  poster  its first picture, a JPEG
  *  copy    to 4: as it is, in MP4, without what is no sound or picture
+ *  stream  to 4: as it is, in MPEG-TS; to standard output a playlist of its segments (HLS)
+ *  low     likewise, of at most 640 × 360
  *  mp4     to 4: H.264 of at most 1280 × 720 at 30 pictures a second, AAC, in MP4
  * They can open what programs are made of, and nothing else; no network, no other process; memory,
  * time and size have limits. Does not return but with an exit status. */

@@ -40,6 +40,8 @@ struct filming {
     bool copies; /* it is what clients can show already */
     bool opus;
     int width, height;
+    unsigned stream;  /* how many of ladder[] were begun */
+    json_t *segments; /* of the one that is made: [[milliseconds, offset, bytes], …] */
     GBytes *made;
     const char *made_type;
 };
@@ -63,6 +65,7 @@ static void filming_end(struct filming *filming)
     OPENSSL_cleanse(filming->key, sizeof filming->key);
     g_clear_pointer(&filming->made, g_bytes_unref);
     json_decref(filming->facts);
+    json_decref(filming->segments);
     g_free(filming);
 }
 
@@ -165,9 +168,16 @@ static void run_store_film(struct disk_work *work)
     munmap(data, (size_t)state.st_size);
 }
 
+static void stream_next(struct filming *filming);
+
 static void film_stored(struct disk_work *work)
 {
-    filming_end(filming_of(work));
+    struct filming *filming = filming_of(work);
+    bool streams = filming->plan.video && filming->plan.streams;
+    if (streams && filming->error == ERROR_NONE)
+        stream_next(filming);
+    else
+        filming_end(filming);
 }
 
 static void film_store(struct filming *filming, const char *type)
@@ -175,6 +185,109 @@ static void film_store(struct filming *filming, const char *type)
     filming->made_type = type;
     filming->work = (struct disk_work){run_store_film, film_stored, false};
     disk_submit(&filming->work);
+}
+
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+#define PLAYLIST_MAX (512 * 1024)
+#define SEGMENTS_MAX 5000
+
+static const struct {
+    const char *part;
+    int side; /* the shorter one of its picture, at most */
+} ladder[] = {{"720.ts", 720}, {"360.ts", 360}};
+
+/* The segments that a playlist of byte ranges names. NULL: none. */
+static json_t *playlist_read(const struct buffer *output)
+{
+    g_autofree char *text = g_strndup(output->data, output->length);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    json_t *segments = json_array();
+    double seconds = 0;
+    for (guint i = 0; lines[i] && json_array_size(segments) < SEGMENTS_MAX; i++) {
+        json_int_t length, offset;
+        if (g_str_has_prefix(lines[i], "#EXTINF:"))
+            seconds = g_ascii_strtod(lines[i] + strlen("#EXTINF:"), NULL);
+        else if (sscanf(lines[i], "#EXT-X-BYTERANGE:%" JSON_INTEGER_FORMAT "@%" JSON_INTEGER_FORMAT,
+                        &length, &offset) == 2)
+            json_array_append_new(
+                segments, json_pack("[I, I, I]", (json_int_t)(seconds * 1000), offset, length));
+    }
+    if (json_array_size(segments) > 0)
+        return segments;
+    json_decref(segments);
+    return NULL;
+}
+
+/* It has the segments by which it is played. */
+static void run_store_stream(struct disk_work *work)
+{
+    struct filming *filming = filming_of(work);
+    struct stat state;
+    const char *name = ladder[filming->stream - 1].part;
+    int side = ladder[filming->stream - 1].side;
+    size_t before = json_array_size(filming->parts);
+    if (fstat(filming->fds[1], &state) != 0 || state.st_size <= 0)
+        return;
+    void *data = mmap(NULL, (size_t)state.st_size, PROT_READ, MAP_SHARED, filming->fds[1], 0);
+    if (data == MAP_FAILED)
+        return;
+    part_store(filming, name, "video/mp2t", data, (size_t)state.st_size);
+    munmap(data, (size_t)state.st_size);
+    if (json_array_size(filming->parts) == before)
+        return;
+    json_t *part = json_array_get(filming->parts, before);
+    int shorter = MIN(filming->width, filming->height);
+    if (shorter > side) {
+        json_object_set_new(part, "width", json_integer(filming->width * side / shorter));
+        json_object_set_new(part, "height", json_integer(filming->height * side / shorter));
+    }
+    json_object_set(part, "segments", filming->segments);
+}
+
+static void stream_stored(struct disk_work *work)
+{
+    struct filming *filming = filming_of(work);
+    g_clear_pointer(&filming->segments, json_decref);
+    if (filming->error != ERROR_NONE)
+        filming_end(filming);
+    else
+        stream_next(filming);
+}
+
+/* One that cannot be made is left out: there is the MP4. */
+static void stream_made(struct filming *filming, const struct buffer *output, bool well)
+{
+    filming->segments = well ? playlist_read(output) : NULL;
+    if (!filming->segments) {
+        stream_next(filming);
+        return;
+    }
+    filming->work = (struct disk_work){run_store_stream, stream_stored, false};
+    disk_submit(&filming->work);
+}
+
+/* Of what was made, which takes the place of the file. */
+static void stream_next(struct filming *filming)
+{
+    static const struct step steps[] = {
+        {"stream", PLAYLIST_MAX, FILM_SECONDS_MAX, stream_made},
+        {"low", PLAYLIST_MAX, FILM_SECONDS_MAX, stream_made},
+    };
+    unsigned next = filming->stream++;
+    bool wanted = next == 0 || (next < G_N_ELEMENTS(steps) &&
+                                MIN(filming->width, filming->height) > ladder[next].side);
+    if (next == 0) {
+        close(filming->fds[0]);
+        filming->fds[0] = filming->fds[1];
+    } else {
+        close(filming->fds[1]);
+    }
+    filming->fds[1] = memfd_create("made", MFD_CLOEXEC);
+    if (!wanted || filming->fds[1] < 0)
+        filming_end(filming);
+    else
+        step_begin(filming, &steps[next], NULL);
 }
 
 /* ---- Videos ---------------------------------------------------------------------------------- */

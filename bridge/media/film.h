@@ -11,6 +11,7 @@ struct film_plan {
     struct render_plan render;
     bool video;
     gint64 most_seconds;
+    bool streams; /* parts for HLS are made of videos, too */
 };
 
 void film_render(const struct film_plan *plan);

@@ -85,6 +85,21 @@ void file_put_thumbnail_url(struct json_writer *json, const void *view)
     json_decref(parts);
 }
 
+void file_put_stream_url(struct json_writer *json, const void *view)
+{
+    const struct file_view *file = view;
+    json_t *parts = parts_of(file);
+    bool found = false;
+    size_t i;
+    const json_t *part;
+    json_array_foreach(parts, i, part) found = found || json_object_get(part, "segments") != NULL;
+    if (found)
+        put_link(json, file, "stream.m3u8", "stream.m3u8");
+    else
+        json_put_null(json);
+    json_decref(parts);
+}
+
 static void put_number(struct json_writer *json, const json_t *part, const char *member)
 {
     const json_t *number = json_object_get(part, member);

@@ -10,5 +10,6 @@ void file_put_height(struct json_writer *json, const void *view);
 void file_put_duration(struct json_writer *json, const void *view);
 void file_put_download_url(struct json_writer *json, const void *view);
 void file_put_thumbnail_url(struct json_writer *json, const void *view);
+void file_put_stream_url(struct json_writer *json, const void *view);
 void file_put_parts(struct json_writer *json, const void *view);
 void file_put_host(struct json_writer *json, const void *view);

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import os
 import shutil
+import subprocess
 import uuid
 from xml.etree.ElementTree import Element, SubElement
 
@@ -360,12 +361,47 @@ def test_voices_and_videos(app, xmpp, tmp_path):
     assert (made["status"], made["mime_type"], made["width"], made["height"]) == ("complete", "video/mp4", 640, 360)
     assert get(made["download_url"]).raw[4:8] == b"ftyp" and 1900 < made["duration_ms"] < 2200
     assert {"poster.jpeg", "300.jpeg", "600.webp"} <= {p["name"] for p in made["parts"]}
+    assert get(made["stream_url"]).raw.count(b"#EXT-X-STREAM-INF") == 1  # no more than it has itself
     place = film(tmp_path, "p.mp4", *PICTURE, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-metadata", "location=+52.1000+004.3000/")
     assert b"loci" in place
     copied = ready(alice, upload(alice, place, "p.mp4", "video/mp4"))
     assert b"loci" not in get(copied["download_url"]).raw and copied["status"] == "complete"
     junk = ready(alice, upload(alice, b"\0\0\0\x18ftypmp42" + os.urandom(5000), "j.mp4", "video/mp4"))
     assert (junk["status"], junk["problem"]) == ("error", "it cannot be read")
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")
+def test_videos_are_streams_of_two_sizes(app, tmp_path):
+    alice = app("alice")
+    large = film(tmp_path, "l.mp4", "-f", "lavfi", "-i", "testsrc=size=1280x720:rate=10", *SOUND, "-c:v", "libx264", "-preset", "ultrafast",
+                 "-g", "20", "-pix_fmt", "yuv420p", "-c:a", "aac", seconds=9)
+    made = ready(alice, upload(alice, large, "l.mp4", "video/mp4"))
+    master = get(made["stream_url"])
+    assert (master.status, master.headers["content-type"]) == (200, "application/vnd.apple.mpegurl")
+    lines = master.raw.decode().splitlines()
+    assert [line.rpartition("RESOLUTION=")[2] for line in lines if "RESOLUTION" in line] == ["1280x720", "640x360"]
+    lists = [get(line).raw.decode().splitlines() for line in lines if line.startswith("http")]
+    for playlist in lists:
+        assert playlist[0] == "#EXTM3U" and playlist[-1] == "#EXT-X-ENDLIST"
+        ranges = [line.partition(":")[2].split("@") for line in playlist if line.startswith("#EXT-X-BYTERANGE")]
+        links = {line for line in playlist if line.startswith("http")}
+        assert len(links) == 1
+        whole = get(links.pop())
+        assert whole.headers["content-type"] == "video/mp2t"
+        place = 0
+        for length, offset in ranges:
+            assert int(offset) == place
+            place += int(length)
+        assert place == len(whole.raw) and whole.raw[0] == 0x47
+    assert len(lists[0]) > 10  # several segments
+    # A stock player takes it.
+    alone = tmp_path / "stream.m3u8"
+    alone.write_text("\n".join(lists[1]))
+    done = subprocess.run(["ffprobe", "-v", "error", "-protocol_whitelist", "file,http,tcp", "-show_entries", "format=duration", "-of", "csv=p=0",
+                           str(alone)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and 8 < float(done.stdout) < 11, done
+    alice.call(200, "DELETE", f"/api/files/{made['id']}")
+    assert get(made["stream_url"]).status == 410
 
 
 def test_a_stock_tus_client_works_unchanged(app, tmp_path):
