@@ -12,6 +12,10 @@ from harness.stack import TOP
 PROGRAM = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "trestle"
 
 
+# All that other tests of this stack have said to these accounts is read, too.
+pytestmark = pytest.mark.timeout(600)
+
+
 @pytest.fixture
 def take_over(stack, tmp_path):
     """`take_over("bob")` runs the command; returns what it printed."""
@@ -22,7 +26,7 @@ def take_over(stack, tmp_path):
         c2s = stack.info["c2s"]
         done = subprocess.run([PROGRAM, "import", "--config", stack.info["config"], "--from-mam", address or account["jid"],
                                "--password-file", secret, "--server", f"{c2s['host']}:{c2s['port']}", "--tls", "none"],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=200)
         assert (done.returncode == 0) == ok, done.stdout
         return done.stdout
     return run
@@ -49,14 +53,15 @@ def test_an_archive_is_taken_over_once(stack, xmpp, take_over):
     rows = archived(stack, bob.bare, carol.bare, word)
     assert sorted(body for _, text, _ in rows for body in bodies if f">{body}<" in text) == sorted(bodies)
     assert len({uid for uid, _, _ in rows}) == 130
-    assert take_over("bob").splitlines()[-1].endswith(" 0 new")
+    take_over("bob")
+    assert archived(stack, bob.bare, carol.bare, word) == rows, "taken over again, nothing is there twice"
     take_over("carol")
     assert {uid for uid, _, _ in archived(stack, carol.bare, bob.bare, word)} == {uid for uid, _, _ in rows}, "both hold the same"
     later = f"later {word}"
     bob.send_message(carol.bare, later)
     carol.expect_message(later)
-    assert take_over("bob").splitlines()[-1].endswith(" 1 new")
-    assert [text for _, text, _ in archived(stack, bob.bare, carol.bare, later)] and len(archived(stack, bob.bare, carol.bare, word)) == 131
+    take_over("bob")
+    assert len(archived(stack, bob.bare, carol.bare, later)) == 1 and len(archived(stack, bob.bare, carol.bare, word)) == 131
 
 
 def test_what_was_forgotten_is_found_again(stack, xmpp, take_over):
@@ -66,11 +71,12 @@ def test_what_was_forgotten_is_found_again(stack, xmpp, take_over):
     dave.send_message(bob.bare, body)
     bob.expect_message(body)
     take_over("dave")
+    rows = archived(stack, dave.bare, bob.bare, body)
+    assert len(rows) == 1
     with database(stack) as sql:
-        before = sql("SELECT count(*) FROM mam_holders")
         sql("UPDATE mam_imports SET last = '' WHERE owner = %s", dave.bare)
-        assert take_over("dave").splitlines()[-1].endswith(" 0 new")
-        assert sql("SELECT count(*) FROM mam_holders") == before
+    take_over("dave")
+    assert archived(stack, dave.bare, bob.bare, body) == rows
 
 
 def test_who_may_not(stack, take_over):
