@@ -63,6 +63,7 @@ SQL_MIGRATIONS = \
   sql/migration/0043_files.sql \
   sql/migration/0046_links.sql \
   sql/migration/0048_bound_rooms.sql \
+  sql/migration/0050_bound_waiting.sql \
   sql/migration/0051_spam.sql \
   sql/migration/0052_deleted_users.sql \
   sql/migration/0054_fetch.sql \
