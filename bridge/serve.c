@@ -11,6 +11,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/daemon.h"
+#include "bridge/notify.h"
 #include "bridge/serve.h"
 
 struct serving {
@@ -30,6 +31,7 @@ static void serving_stopped(void *data)
 static gboolean on_terminate(gpointer data)
 {
     struct serving *serving = data;
+    notify_stopping();
     if (serving->stopping)
         g_main_loop_quit(serving->loop); /* asked twice: at once */
     else
@@ -57,6 +59,7 @@ static gboolean on_hangup(gpointer data)
         log_warning(AREA_CONFIG, "reload-failed", "reason=\"%s\"", error->message);
         return G_SOURCE_CONTINUE;
     }
+    notify_reloading();
     options_free(serving->newest);
     serving->newest = fresh;
     renew_log(fresh);
@@ -64,6 +67,7 @@ static gboolean on_hangup(gpointer data)
     daemon_renew_features(serving->daemon, fresh);
     callers_read(fresh);
     daemon_renew_pages(serving->daemon, fresh);
+    notify_ready();
     return G_SOURCE_CONTINUE;
 }
 
@@ -83,7 +87,10 @@ int serve_run(const struct options *options)
     guint terminate = g_unix_signal_add(SIGTERM, on_terminate, &serving);
     guint interrupt = g_unix_signal_add(SIGINT, on_terminate, &serving);
     guint hangup = g_unix_signal_add(SIGHUP, on_hangup, &serving);
+    notify_start();
+    notify_ready();
     g_main_loop_run(serving.loop);
+    notify_end();
     g_source_remove(terminate);
     g_source_remove(interrupt);
     g_source_remove(hangup);

@@ -51,6 +51,7 @@ struct read {
     void *data;
     gint64 queued;
     int attempts;
+    int victim; /* see archive_is_victim() */
     bool binary;
 };
 
@@ -113,6 +114,12 @@ enum error_code archive_result_error(const PGresult *result)
 bool archive_is_read_only(const PGresult *result)
 {
     return g_strcmp0(PQresultErrorField(result, PG_DIAG_SQLSTATE), "25006") == 0;
+}
+
+bool archive_is_victim(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return g_strcmp0(state, "40001") == 0 || g_strcmp0(state, "40P01") == 0;
 }
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -204,8 +211,15 @@ static void read_done(PGresult *result, void *data)
 {
     struct read *read = data;
     bool patient = read->attempts < ATTEMPTS && clock_monotonic() - read->queued < ARCHIVE_PATIENCE;
-    if ((!result || archive_is_read_only(result)) && patient) {
+    bool again = !result || archive_is_read_only(result);
+    if (again && patient) {
         g_queue_push_head(&read->archive->reads, read);
+        return;
+    }
+    if (archive_is_victim(result) && read->victim < VICTIM_RETRIES) {
+        read->victim++;
+        g_queue_push_tail(&read->archive->reads, read);
+        loop_wake();
         return;
     }
     read_finish(read, result, result ? archive_result_error(result) : ERROR_UNAVAILABLE);

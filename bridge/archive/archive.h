@@ -140,6 +140,7 @@ struct write {
     bool again;     /* not for the first time now */
     bool careful;   /* may repeat an earlier one */
     bool asking;    /* goes the long way, the short one did not do */
+    guint8 victim;  /* how often a deadlock or a serialization failure has undone it */
     bool told_late;
 };
 

@@ -19,6 +19,10 @@ enum error_code archive_result_error(const PGresult *result);
 /* The session may not write, and stored nothing; the next one may. */
 bool archive_is_read_only(const PGresult *result);
 
+/* A deadlock or a serialization failure has undone it: the same may succeed a moment later. */
+bool archive_is_victim(const PGresult *result);
+#define VICTIM_RETRIES 3
+
 struct rows {
     const PGresult *result;
 };

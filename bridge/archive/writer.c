@@ -27,6 +27,7 @@
 #define BATCH_BYTES_MAX                                                                            \
     (4 * 1024 * 1024) /* of text in one statement; a single write may exceed it */
 #define QUEUE_BYTES_MAX (256 * 1024 * 1024) /* of text that waits or is in flight */
+#define VICTIM_DELAY 20                     /* milliseconds, the first time */
 #define RESEND_DELAY (500 * G_TIME_SPAN_MILLISECOND)
 
 struct batch {
@@ -50,6 +51,7 @@ struct writer {
     GQueue unsettled; /* struct batch *: sent on a connection that broke; go first, one by one */
     GQueue refused;   /* struct write.link: did not fit, are told at the turn's end */
     gint64 resend_at; /* not before this are unsettled batches sent */
+    gint64 retry_at;  /* not before this anything is: somebody else has to end first */
     unsigned queued;
     guint64 numbered;
     guint64 lost; /* writes that were not carried out, or perhaps not */
@@ -347,6 +349,34 @@ static void batch_put_back(struct batch *batch, bool careful)
     }
 }
 
+static void writer_go_on(gpointer data)
+{
+    (void)data;
+    loop_wake();
+}
+
+/* Whether BATCH, undone by a deadlock, is sent again: three times, a little later each time. */
+static bool batch_retried(struct batch *batch, const PGresult *result)
+{
+    struct writer *writer = batch->writer;
+    guint most = 0;
+    if (!archive_is_victim(result))
+        return false;
+    for (const GList *link = batch->writes.head; link; link = link->next)
+        most = MAX(most, ((const struct write *)link->data)->victim);
+    if (most >= VICTIM_RETRIES)
+        return false;
+    for (GList *link = batch->writes.head; link; link = link->next)
+        ((struct write *)link->data)->victim++;
+    guint milliseconds = VICTIM_DELAY << most;
+    log_info(AREA_ARCHIVE, "batch-retried", "kind=%d rows=%u times=%u", (int)batch->kind,
+             batch->writes.length, most + 1);
+    writer->retry_at = clock_monotonic() + (gint64)milliseconds * 1000;
+    g_timeout_add_once(milliseconds + 1, writer_go_on, NULL);
+    batch_put_back(batch, false);
+    return true;
+}
+
 static void batch_refused(struct batch *batch, enum error_code error)
 {
     if (error == ERROR_CONFLICT && !batch->careful) {
@@ -396,7 +426,7 @@ static void batch_done(PGresult *result, void *data)
         batch_settled(batch, result, rows);
     else if (archive_is_read_only(result))
         batch_put_back(batch, false);
-    else
+    else if (!batch_retried(batch, result))
         batch_refused(batch, error);
     batch_free(batch);
 }
@@ -534,7 +564,7 @@ void writer_flush(struct writer *writer)
 {
     metric_set(METRIC_ARCHIVE_QUEUE, writer->queued);
     if (writer->in_flight.length > 0 || writer->queued == 0 ||
-        !pq_connection_is_ready(writer->connection))
+        !pq_connection_is_ready(writer->connection) || clock_monotonic() < writer->retry_at)
         return;
     if (writer->unsettled.head) {
         struct batch *batch = writer->unsettled.head->data;

@@ -120,6 +120,34 @@ def test_sighup_reads_the_log_options_again(stack):
         assert daemon.process.poll() is None
 
 
+def test_a_service_manager_is_told(stack, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+
+        def told(what):
+            while what not in (seen := manager.recv(4096).decode()):
+                assert "READY" not in seen or what != "WATCHDOG=1", seen
+            return seen
+        daemon = Daemon(stack)
+        daemon.migrate()
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "150000")
+        daemon.start()
+        try:
+            told("READY=1")
+            assert "link down" in told("WATCHDOG=1"), "it is fed while the server is away"
+            daemon.process.send_signal(signal.SIGHUP)
+            assert "MONOTONIC_USEC=" in told("RELOADING=1")
+            told("READY=1")
+            daemon.process.terminate()
+            told("STOPPING=1")
+            assert daemon.process.wait(20) == 0
+        finally:
+            daemon.close()
+            shutil.rmtree(daemon.dir)
+
+
 def test_sighup_reads_the_keys_of_tokens_again(stack):
     with FakeXmpp() as server, Daemon(stack, server.port, secret=server.secret) as daemon:
         server.wait_stream()
