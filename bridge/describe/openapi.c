@@ -102,7 +102,8 @@ static json_t *parameters_of(const struct operation *operation)
 /* What is not JSON. Generators of clients leave out operations whose content has no schema. */
 static json_t *bytes_of(const char *media_type)
 {
-    bool is_text = strncmp(media_type, "text/", 5) == 0;
+    bool is_text =
+        strncmp(media_type, "text/", 5) == 0 || strcmp(media_type, "application/x-ndjson") == 0;
     return json_pack("{s:{s:{s:s, s:s*}}}", media_type, "schema", "type", "string", "format",
                      is_text ? NULL : "binary");
 }

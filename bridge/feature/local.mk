@@ -6,6 +6,7 @@ libfeature_a_SOURCES = \
   bridge/feature/admin_service.c \
   bridge/feature/admin_user.c \
   bridge/feature/audit.c \
+  bridge/feature/audit_export.c \
   bridge/feature/avatar.c \
   bridge/feature/block.c \
   bridge/feature/bound_account.c \

@@ -52,13 +52,32 @@ BEGIN
     CASE WHEN jsonb_typeof(p_result) = 'object' THEN user_id_of(coalesce(p_result->>'user_id', p_result->>'id')) END);
 END $$;
 
+CREATE FUNCTION audit_json(a audit) RETURNS json
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object('id', a.id::text, 'at', api_time(a.at), 'actor', coalesce(a.actor_name, ''),
+    'actor_id', a.actor, 'action', a.action, 'object_id', a.object, 'door', coalesce(a.door, 'rest'),
+    'outcome', coalesce(a.outcome, 'done'), 'reason', a.reason, 'request_id', a.request_id, 'address_hash', a.address_hash,
+    'details', coalesce(a.details, '{}'))
+$$;
+
+-- At most p_limit rows behind p_after, oldest first; what they are chosen by as below.
+CREATE FUNCTION audit_rows(p_since text, p_until text, p_actor text, p_action text, p_limit int, p_after bigint)
+RETURNS TABLE (id text, line text)
+LANGUAGE sql STABLE AS $$
+  SELECT a.id::text, audit_json(a)::text FROM audit a
+    WHERE a.id > p_after AND (p_since IS NULL OR a.at >= p_since::timestamptz) AND (p_until IS NULL OR a.at < p_until::timestamptz)
+      AND (p_actor IS NULL OR a.actor_name = p_actor)
+      AND (p_action IS NULL OR a.action = p_action OR (right(p_action, 1) = '.' AND starts_with(a.action, p_action)))
+    ORDER BY a.id LIMIT p_limit
+$$;
+
 -- Rows, newest first: { items, has_more, next }. p_after is `next` of an earlier page; p_action: that one, or, with a
 -- dot at its end, all that begin so.
 CREATE FUNCTION audit_list(p_since text, p_until text, p_actor text, p_action text, p_object text,
                            p_limit int, p_after text) RETURNS text
 LANGUAGE sql STABLE AS $$
   WITH page AS (
-    SELECT a.*, row_number() OVER (ORDER BY a.id DESC) AS k FROM audit a
+    SELECT a, a.id, row_number() OVER (ORDER BY a.id DESC) AS k FROM audit a
       WHERE (p_after IS NULL OR a.id < CASE WHEN p_after ~ '^[0-9]{1,18}$' THEN p_after::bigint ELSE 0 END)
         AND (p_since IS NULL OR a.at >= p_since::timestamptz) AND (p_until IS NULL OR a.at < p_until::timestamptz)
         AND (p_actor IS NULL OR a.actor_name = p_actor)
@@ -67,10 +86,7 @@ LANGUAGE sql STABLE AS $$
       ORDER BY a.id DESC LIMIT p_limit + 1
   )
   SELECT json_build_object(
-    'items', coalesce(json_agg(json_build_object('id', id::text, 'at', api_time(at), 'actor', coalesce(actor_name, ''),
-        'actor_id', actor, 'action', action, 'object_id', object, 'door', coalesce(door, 'rest'),
-        'outcome', coalesce(outcome, 'done'), 'reason', reason, 'request_id', request_id, 'address_hash', address_hash,
-        'details', coalesce(details, '{}')) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
+    'items', coalesce(json_agg(audit_json(a) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
     'has_more', count(*) > p_limit,
     'next', CASE WHEN count(*) > p_limit THEN (min(id) FILTER (WHERE k = p_limit))::text END)::text
   FROM page

@@ -8,6 +8,9 @@ SELECT audit_admit($1::uuid, $2::text, $3::jsonb) AS admitted
 SELECT audit_list(:since::text, :until::text, :actor::text, :action::text, :object::text,
                   :limit::int, :after::text) AS page
 
+-- name: audit_rows
+SELECT id, line FROM audit_rows($1::text, $2::text, $3::text, $4::text, $5::int, $6::bigint)
+
 -- name: reap_audit
 SELECT removed, more, payload FROM reap_audit($1::bigint, $2::int)
 

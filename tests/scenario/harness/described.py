@@ -210,7 +210,7 @@ def reply_faults(operation, method, reply):
     described = next((c for c in content if fnmatch.fnmatch(kind, c)), None)
     if not described:
         return [f"Content-Type {kind!r} is not one of {', '.join(content)}"]
-    if method == "HEAD" or "json" not in kind:
+    if method == "HEAD" or "json" not in kind.replace("ndjson", ""):
         return []
     faults = faults_of("openapi", content[described]["schema"], reply.json)
     if reply.status >= 400 and not faults and reply.json["code"] not in operation.codes:

@@ -32,8 +32,9 @@ class Reply:
 
     def __init__(self, status, headers, raw):
         self.status, self.headers, self.raw = status, headers, raw
-        plain = gzip.decompress(raw) if headers.get("content-encoding") == "gzip" and "json" in headers.get("content-type", "") else raw
-        self.json = json.loads(plain) if plain and "json" in headers.get("content-type", "") else None
+        is_json = "json" in headers.get("content-type", "").replace("ndjson", "")
+        plain = gzip.decompress(raw) if headers.get("content-encoding") == "gzip" and is_json else raw
+        self.json = json.loads(plain) if plain and is_json else None
 
     def __repr__(self):
         return f"{self.status} {self.raw[:2000].decode(errors='replace')}"
