@@ -12,6 +12,13 @@
 #define PRIVACY_MESSAGE_TIERS(FIRST, FURTHER)                                                      \
     PRIVACY_TIERS(FIRST, FURTHER) FURTHER("friends") FURTHER("following")
 
+/* What server keys may do. */
+#define KEY_SCOPES(FIRST, FURTHER)                                                                 \
+    FIRST("users")                                                                                 \
+    FURTHER("send")                                                                                \
+    FURTHER("tickets")                                                                             \
+    FURTHER("moderate") FURTHER("audit") FURTHER("analytics") FURTHER("admin") FURTHER("bound")
+
 /* LIST, of rows with one word, as the literal "one|other", and as the initialiser of an array that
  * NULL ends. */
 #define WORDS_TEXT(LIST) LIST(WORD_ITSELF, WORD_BEHIND_BAR)
@@ -19,7 +26,9 @@
     {                                                                                              \
         LIST(WORD_ITSELF, WORD_BEHIND_COMMA), NULL                                                 \
     }
+#define WORDS_COMMAS(LIST) LIST(WORD_ITSELF, WORD_BEHIND_COMMA_TEXT) /* "one, other" */
 #define WORD_ITSELF(word) word
+#define WORD_BEHIND_COMMA_TEXT(word) ", " word
 #define WORD_BEHIND_BAR(word) "|" word
 #define WORD_BEHIND_COMMA(word) , word
 

@@ -16,6 +16,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
+#include "bridge/base/words.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -245,8 +246,7 @@ static void announcement_make(struct request *request)
 
 /* ---- Keys of backends ------------------------------------------------------------------------ */
 
-static const char *const scopes[] = {"users",     "send",  "tickets", "moderate", "audit",
-                                     "analytics", "admin", "bound",   NULL};
+static const char *const scopes[] = WORDS_ARRAY(KEY_SCOPES);
 
 static const struct field key_fields[] = {
     {.name = "name",

@@ -14,6 +14,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/base/options_print.h"
+#include "bridge/base/words.h"
 #include "bridge/describe/asyncapi.h"
 #include "bridge/describe/describe.h"
 #include "bridge/describe/openapi.h"
@@ -113,8 +114,8 @@ static const struct cli_option option_texts[] = {
     {"ttl", "SECONDS", "token: how long the token is good for; default 3600."},
     {"server-key", "NAME", "token: create a server key with this name."},
     {"scopes", "LIST",
-     "token: what the server key may do: users, send, tickets, moderate, audit, analytics, admin, "
-     "bound, separated by commas; default the first three."},
+     "token: what the server key may do: " WORDS_COMMAS(
+         KEY_SCOPES) ", separated by commas; default the first three."},
     {"revoke", "NAME", "token: make the server key of this name invalid."},
     {"from-mam", "ADDRESS", "import: the account whose archive is read."},
     {"password-file", "FILE", "import: its password; default: read from standard input."},

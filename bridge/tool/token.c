@@ -11,14 +11,14 @@
 #include "bridge/account/mint.h"
 #include "bridge/account/secret.h"
 #include "bridge/base/text.h"
+#include "bridge/base/words.h"
 #include "bridge/tool/admin_sql.h"
 #include "bridge/tool/token.h"
 
 #define NAME_MAX_BYTES 255
 #define ALL_SCOPES "users,send,tickets"
 
-static const char *const known_scopes[] = {"users",     "send",  "tickets", "moderate", "audit",
-                                           "analytics", "admin", "bound",   NULL};
+static const char *const known_scopes[] = WORDS_ARRAY(KEY_SCOPES);
 
 static bool is_name(const char *text)
 {
@@ -46,8 +46,7 @@ const char *token_problem(const struct token_request *request)
     if (!request->server_key && request->scopes)
         return "--scopes goes with --server-key";
     if (request->scopes && !are_scopes(request->scopes))
-        return "--scopes knows users, send, tickets, moderate, audit, analytics, admin and bound, "
-               "separated by commas";
+        return "--scopes knows " WORDS_COMMAS(KEY_SCOPES) "; separated by commas";
     const char *names[] = {request->sub, request->username, request->name, request->server_key,
                            request->revoke};
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
