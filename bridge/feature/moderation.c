@@ -62,6 +62,13 @@ static const struct field queue_fields[] = {
     FIELD_PAGE_AFTER(128),
     {0},
 };
+static const struct field group_queue_fields[] = {
+    FIELD_ID_IN_PATH("conversation_id"),
+    {.name = "state", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = states},
+    FIELD_PAGE_LIMIT(100),
+    FIELD_PAGE_AFTER(128),
+    {0},
+};
 static const struct field report_get_fields[] = {FIELD_ID_IN_PATH("report_id"), {0}};
 static const struct field report_state_fields[] = {
     FIELD_ID_IN_PATH("report_id"),
@@ -245,6 +252,13 @@ static const struct operation operations[] = {
      .adhoc = &(const struct adhoc){.node = OWN "moderation-queue", .name = "Reports: queue"},
      .reply = "ReportPage",
      .summary = "Reports, oldest first"},
+    {.method = "GET",
+     .path = "/api/conversations/:conversation_id/reports",
+     .fields = group_queue_fields,
+     .read = QUERY_REPORT_LIST_OF_GROUP,
+     .flags = OPERATION_LISTS,
+     .reply = "GroupReportPage",
+     .summary = "What was reported of a group, oldest first, for its owners and admins"},
     {.method = "GET",
      .path = "/api/moderation/reports/:report_id",
      .fields = report_get_fields,

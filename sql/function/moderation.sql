@@ -184,6 +184,20 @@ LANGUAGE sql STABLE AS $$
   FROM page
 $$;
 
+-- The same of a group, for p_user, who is an owner or admin there: not by whom. No row: not for p_user.
+CREATE FUNCTION report_list_of_group(p_user uuid, p_conversation uuid, p_state text, p_limit int, p_after text)
+RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_set(x.page, '{items}', coalesce((
+           SELECT jsonb_agg((r.item - '{origin,reporter_id,reporter_jid,conversation_id,offender_jid,taken_by,note,closed_at}'::text[])
+                            || jsonb_build_object('messages', (SELECT y.evidence->'messages' FROM reports y
+                                                                 WHERE y.id = user_id_of(r.item->>'id'))) ORDER BY r.k)
+             FROM jsonb_array_elements(x.page->'items') WITH ORDINALITY r (item, k)), '[]'))::text
+    FROM members m, LATERAL (SELECT report_list(p_state, p_conversation, p_limit, p_after)::jsonb AS page) x
+    WHERE m.conversation_id = p_conversation AND m.user_id = p_user AND m.state = 'joined' AND m.role IN ('owner', 'admin')
+      AND m.grouped
+$$;
+
 CREATE FUNCTION report_get(p_report uuid) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
   SELECT report_json(r, true)::text FROM reports r WHERE r.id = p_report

@@ -4,6 +4,9 @@
 -- name: report_list
 SELECT report_list(:state::text, :conversation_id::uuid, :limit::int, :after::text) AS page
 
+-- name: report_list_of_group
+SELECT report_list_of_group(:caller::uuid, :conversation_id::uuid, :state::text, :limit::int, :after::text) AS page
+
 -- name: report_get
 SELECT report_get(:report_id::uuid) AS shown
 

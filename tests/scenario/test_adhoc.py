@@ -222,3 +222,37 @@ def test_staff_with_accounts_of_a_server_have_what_their_role_has(stack, alice, 
         assert [row["action"] for row in rows] == ["audit.read"] and rows[0]["actor_id"] == id
     finally:
         account(stack, "carol@example.org", kind="'remote'", staff="'{}'")
+
+
+def wrong_forms(form):
+    """(what is wrong, a form) of the first step `form`, of every kind that its fields have."""
+    yield "a field nobody asked for", {"nonsense": "1"}
+    if form.required:
+        yield "nothing", {}
+    for name, type in form.types.items():
+        if name is None or type in ("hidden", "fixed"):
+            continue
+        if type in ("text-single", "text-private", "jid-single"):
+            yield f"two of {name}", {name: ["a", "b"]}
+            yield f"too much of {name}", {name: "x" * 70000}
+        if type in ("list-single", "list-multi", "boolean"):
+            yield f"{name}: none of the words", {name: ["certainly not"] if type == "list-multi" else "certainly not"}
+        if form.ranges.get(name):
+            yield f"{name}: no number", {name: "many"}
+            yield f"{name}: too great", {name: "9" * 18}
+
+
+def test_no_command_takes_a_form_that_is_wrong(admin):
+    """Whatever the command is: the same form comes back with a note, and nothing was done."""
+    tried = 0
+    for node in admin.list():
+        form = admin.send(node)
+        if form.status != "executing":
+            continue
+        for what, fields in wrong_forms(form):
+            answer = admin.send(node, form.usual or "next", form.session, fields)
+            assert (answer.status, answer.note_type, answer.session) == ("executing", "error", form.session), (node, what, answer)
+            assert set(answer.fields) == set(form.fields), (node, what)
+            tried += 1
+        assert admin.send(node, "cancel", form.session).status == "canceled"
+    assert tried > 150, tried

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from harness.adhoc import ADMIN, OWN, Commands
-from harness.daemon import run_trestle
+from harness.daemon import psql, run_trestle
 from harness.inbox import wait_for
 from harness.rest import http_request
 
@@ -151,3 +151,53 @@ def test_mistakes_at_the_shell_have_words(shell):
     assert "There is no such thing" in shell("user-stats", "user=nobody at all", status=1)
     listed = shell()
     assert "disable-user users=… [reason=…] [until=…]" in listed and "status\n" in listed
+
+
+def test_a_deleted_user_is_gone_by_every_door(alice, bella, app, bob, admin, shell, key):
+    dora = app("dora")
+    dora.id, dora.jid = dora.me()["id"], dora.me()["jid"]
+    for user in (alice, bella, dora):
+        user.send(user.conversation_with(jid="bob@example.org"), f"from {user.id}")
+        bob.expect_message(f"from {user.id}")
+    pair = alice.conversation_with(participant_id=bella.id)
+    alice.send(pair, "Remember me")
+    with bella.ws() as told, alice.ws() as own:
+        admin.go(ADMIN + "delete-user", {"accountjids": [alice.jid]})
+        own.expect_close()
+        assert told.expect("user.updated", id=alice.id)["payload"]["name"] == "[Deleted User]"
+    assert alice.request("GET", "/api/users/me").status == 401
+    wait_for("the job has run", lambda: bella.request("POST", f"/api/conversations/{pair['id']}/messages", {"content": "There?"}).status == 403)
+    said = bella.messages(pair)["items"][0]
+    assert (said["content"], said["sender"]["name"]) == ("Remember me", "[Deleted User]")
+    assert shell("delete-user", f"users={dora.jid}")["deleted"] == [dora.jid]
+    done = key("POST", "/api/admin/users/delete", {"users": [bella.id, alice.id]})
+    assert done.status == 200 and done.json == {"deleted": [bella.jid], "missing": [alice.id]}
+    for user in (alice, bella, dora):
+        assert key("GET", f"/api/admin/users/{user.id}").status == 404
+
+        def answer(user=user):
+            asked = uuid.uuid4().hex
+            bob.send_message(user.jid, "Hello?", id=asked)
+            return bob.expect_stanza("an error", lambda s: s.id == asked and s.type == "error")
+        assert answer().xml.find("{*}error/{urn:ietf:params:xml:ns:xmpp-stanzas}service-unavailable") is not None
+
+
+def test_a_user_is_reset(alice, admin, key):
+    assert key("PUT", f"/api/admin/users/{alice.id}/limits", {"limit": "search", "rate": "1/60"}).status == 200
+    answer = admin.go(OWN + "reset", {"accountjid": alice.jid})
+    assert answer.fields["limits_removed"] == "1"
+    assert alice.request("GET", "/api/users/me").status == 401, "the token is of before"
+    assert key("GET", f"/api/admin/users/{alice.id}/limits").json["items"] == []
+    assert key("POST", "/api/admin/users/nobody/reset", {}).status == 404
+
+
+def test_the_audit_as_a_file(stack, alice, admin, shell, key):
+    psql(stack.info["database"], "INSERT INTO audit (actor_name, action) SELECT 'filler', 'filler.' || n FROM generate_series(1, 450) n")
+    reply = key("GET", "/api/audit/export", action="filler.")
+    assert reply.status == 200 and reply.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in reply.raw.decode().splitlines()]
+    assert [line["action"] for line in lines][-450:] == [f"filler.{n}" for n in range(1, 451)], "oldest first, and all"
+    assert key("GET", "/api/audit/export", actor="nobody at all").raw == b""
+    newest = key("GET", "/api/audit", action="audit.export").json["items"][0]
+    assert newest["actor"].startswith("key doors-") and newest["outcome"] == "asked"
+    assert alice.request("GET", "/api/audit/export").status == 403

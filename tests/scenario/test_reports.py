@@ -165,3 +165,18 @@ def test_somebody_on_xmpp_reports_a_user(alice, bob, mona, way):
     # Of nobody: the same answer, and nothing stored.
     nobody = f"<block xmlns='urn:xmpp:blocking'><item jid='nobody@{DOMAIN}'>{report % ''}</item></block>"
     assert bob.iq(DOMAIN, fromstring(nobody), "set").type == "result"
+
+
+def test_admins_of_a_group_see_what_was_reported_of_it_and_not_by_whom(alice, bella, app):
+    carl = app("carl")
+    carl.id = carl.me()["id"]
+    made = group(alice, bella, carl)
+    bad = bella.send(made, "Buy my coins")
+    report = carl.call(201, "POST", f"/api/messages/{bad['id']}/report", {"reason": "spam", "comment": "again"})
+    page = alice.call(200, "GET", f"/api/conversations/{made['id']}/reports")
+    assert [(r["id"], r["offender_id"], r["comment"]) for r in page["items"]] == [(report["id"], bella.id, "again")]
+    assert carl.id not in str(page["items"][0]).replace(str(page["items"][0]["messages"]), ""), "not by whom"
+    assert [m["content"] for m in page["items"][0]["messages"]] == ["Buy my coins"]
+    for other in (bella, carl, app("stranger")):
+        assert other.request("GET", f"/api/conversations/{made['id']}/reports").status == 404
+    assert alice.call(200, "GET", f"/api/conversations/{made['id']}/reports", state="resolved")["items"] == []
