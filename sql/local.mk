@@ -62,6 +62,7 @@ SQL_MIGRATIONS = \
   sql/migration/0042_admin.sql \
   sql/migration/0043_files.sql \
   sql/migration/0046_links.sql \
+  sql/migration/0047_translations.sql \
   sql/migration/0048_bound_rooms.sql \
   sql/migration/0050_bound_waiting.sql \
   sql/migration/0051_spam.sql \
@@ -136,6 +137,7 @@ SQL_FUNCTIONS = \
   sql/function/star.sql \
   sql/function/text.sql \
   sql/function/thread.sql \
+  sql/function/translation.sql \
   sql/function/unread.sql \
   sql/function/user.sql \
   sql/function/user_delete.sql

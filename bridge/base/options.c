@@ -484,6 +484,7 @@ struct options *options_load(const char *path, GError **error)
          (options->calls_turn_secret && !options->calls_turn_secret_file) ||
          (options->log_ids_key && !options->log_ids_key_file) ||
          (options->spam_hook_secret && !options->spam_hook_secret_file) ||
+         (options->assist_secret && !options->assist_secret_file) ||
          holds_password(options->database_uri) || holds_password(options->cluster_redis));
     if (inline_secret && (mode & S_IROTH))
         log_warning(AREA_CONFIG, "secrets-readable",

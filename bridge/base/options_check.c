@@ -105,16 +105,38 @@ static bool check_keys(const struct options *options, GError **error)
     return true;
 }
 
+/* A service that is asked by questions which are signed. */
+struct hook_given {
+    const char *url, *secret, *secret_file;     /* as they were given */
+    const char *url_name, *secrets, *file_name; /* how they are called */
+};
+
+static bool check_hook(const struct hook_given *hook, GError **error)
+{
+    if (is_given(hook->secret) && hook->secret_file)
+        return option_refuse(error, hook->secrets, "at most one of the two may be given");
+    if (!is_given(hook->url))
+        return true;
+    if (!g_str_has_prefix(hook->url, "https://") && !g_str_has_prefix(hook->url, "http://"))
+        return option_refuse(error, hook->url_name, "must begin with https:// or http://");
+    if (!is_given(hook->secret) && !hook->secret_file)
+        return option_refuse(error, hook->url_name, hook->file_name);
+    return true;
+}
+
 static bool check_spam(const struct options *options, GError **error)
 {
-    const char *url = options->spam_hook_url;
-    if (is_given(options->spam_hook_secret) && options->spam_hook_secret_file)
-        return option_refuse(error, "[spam] hook_secret, hook_secret_file",
-                             "at most one of the two may be given");
-    if (is_given(url) && !g_str_has_prefix(url, "https://") && !g_str_has_prefix(url, "http://"))
-        return option_refuse(error, "[spam] hook_url", "must begin with https:// or http://");
-    if (is_given(url) && !is_given(options->spam_hook_secret) && !options->spam_hook_secret_file)
-        return option_refuse(error, "[spam] hook_url", "wants hook_secret_file, too");
+    const struct hook_given spam = {options->spam_hook_url,
+                                    options->spam_hook_secret,
+                                    options->spam_hook_secret_file,
+                                    "[spam] hook_url",
+                                    "[spam] hook_secret, hook_secret_file",
+                                    "wants hook_secret_file, too"};
+    const struct hook_given assist = {
+        options->assist_url, options->assist_secret,         options->assist_secret_file,
+        "[assist] url",      "[assist] secret, secret_file", "wants secret_file, too"};
+    if (!check_hook(&spam, error) || !check_hook(&assist, error))
+        return false;
     if (options->spam_filter_at > options->spam_block_at)
         return option_refuse(error, "[spam] filter_at", "must not be above block_at");
     return true;

@@ -20,5 +20,6 @@ libmessage_a_SOURCES = \
   bridge/message/reply.c \
   bridge/message/scheduled.c \
   bridge/message/star.c \
-  bridge/message/thread.c
+  bridge/message/thread.c \
+  bridge/message/translation.c
 EXTRA_DIST += bridge/message/README.md

@@ -121,6 +121,7 @@ BEGIN
   DELETE FROM removed_content x WHERE x.message_id = ANY (p_messages);
   DELETE FROM reactions x WHERE x.message_id = ANY (p_messages);
   DELETE FROM votes x WHERE x.message_id = ANY (p_messages);
+  DELETE FROM translations x WHERE x.message_id = ANY (p_messages);
   DELETE FROM polls x WHERE x.message_id = ANY (p_messages);
   DELETE FROM stars x WHERE x.message_id = ANY (p_messages);
   DELETE FROM retold x WHERE x.message_id = ANY (p_messages);

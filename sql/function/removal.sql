@@ -37,6 +37,7 @@ BEGIN
   UPDATE messages x SET stanza = NULL WHERE x.reply_to = m.id AND x.stanza IS NOT NULL;
   DELETE FROM reactions r WHERE r.message_id = m.id;
   DELETE FROM votes v WHERE v.message_id = m.id;
+  DELETE FROM translations t WHERE t.message_id = m.id;
   DELETE FROM polls p WHERE p.message_id = m.id;
   DELETE FROM stars s WHERE s.message_id = m.id;
   DELETE FROM mentioned x WHERE x.conversation_id = m.conversation_id AND x.seq = m.seq;

@@ -107,3 +107,6 @@ SELECT message, more, next FROM thread_page(:caller::uuid, :message_id::uuid, :l
 
 -- name: reap_removed
 SELECT removed, more, payload FROM reap_removed($1::bigint, $2::int)
+
+-- name: translation_find
+SELECT outcome, shown, body, version FROM translation_find($1::uuid, $2::uuid, $3::text)

@@ -51,6 +51,7 @@ TABLE = {
     "GET /api/messages/{message_id}/history": (ALL, None),
     "PATCH /api/messages/{message_id}": (NOBODY, {"content": "Changed"}),
     "DELETE /api/messages/{message_id}": (MANAGE, None),
+    "POST /api/messages/{message_id}/translate": (("not_available",) * 3, {"to": "de"}),
     "POST /api/messages/{message_id}/forward": (ALL, lambda cast, user: {"conversation_ids": [cast.own(user)]}),
     "POST /api/messages/{message_id}/report": (ALL, {"reason": "spam"}),
     "PUT /api/messages/{message_id}/star": (ALL, None),

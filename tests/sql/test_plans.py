@@ -211,7 +211,7 @@ def calls(db):
         ("file_serve", "%s, NULL", (new_id(),)), ("file_serve", "NULL, 'path'", ()), ("file_lock", "%s, %s", (user, new_id())),
         ("file_gallery", "%s, %s, NULL, 50, NULL", (user, conversation)), ("file_gallery", "%s, %s, 'image', 50, '100.1'", (user, conversation)),
         ("file_gallery", "%s, %s, 'link', 50, '100.1'", (user, conversation)),
-        ("file_process", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]::uuid[]", (new_id(),)),
+        ("translation_find", "%s, %s, 'de'", (user, middle)), ("file_process", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]::uuid[]", (new_id(),)),
         ("file_old_keys", "'name', 100", ()), ("file_rewrap", "'{}', '{}', 'name'", ()), ("file_used", "%s", (user,)),
         ("file_unmoved", "20", ()), ("file_moved", "'{}'", ()), ("file_remote", "%s", (new_id(),)), ("slot_create", "'nobody@example.org', true, '{}'", ()),
         ("link_find", "'https://a.example/'", ()), ("link_store", "'https://a.example/', '{\"title\": \"x\"}', 60", ()), ("link_wanted", "%s", (new_id(),)),

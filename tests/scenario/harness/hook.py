@@ -14,7 +14,7 @@ SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
 class Hook:
-    """`with Hook() as hook:`; `answers` maps the content of a message to an answer (a dict, or a status); `hold` has
+    """`with Hook() as hook:`; `answers` maps the content of a message, or what is to be translated, to an answer (a dict, or a status); `hold` has
     contents about which the answer waits for `release`."""
 
     def __init__(self):
@@ -45,6 +45,11 @@ class Hook:
         self.server.shutdown()
         self.server.server_close()
 
+    @staticmethod
+    def content(question):
+        data = question["data"]
+        return data["content"] if "content" in data else data["inputs"][0]
+
     def _asked(self, handler, body):
         head = handler.headers
         signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + body
@@ -55,7 +60,7 @@ class Hook:
         with self._changed:
             self.questions.append(question)
             self._changed.notify_all()
-        content = question["data"]["content"]
+        content = self.content(question)
         if content in self.hold:
             self.release.wait(DEADLINE)
         answer = self.answers.get(content, {"action": "allow"})
@@ -69,10 +74,10 @@ class Hook:
     def asked(self, content):
         """The question about that content, once it has come."""
         def found():
-            return next((q for q in self.questions if q["data"]["content"] == content), None)
+            return next((q for q in self.questions if self.content(q) == content), None)
         with self._changed:
             assert self._changed.wait_for(found, DEADLINE), f"nobody asked about {content!r}: {self.questions}"
         return found()
 
     def contents(self):
-        return [q["data"]["content"] for q in self.questions]
+        return [self.content(q) for q in self.questions]
