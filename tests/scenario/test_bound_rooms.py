@@ -9,6 +9,7 @@ from conftest import stack_of
 from harness import fault
 from harness.inbox import wait_for
 from harness.muc import MUC, Seat
+from harness.profanity import Profanity
 from harness.xmpp import XmppError
 from test_bound_calls import person_of
 from test_guests import Room, is_in, shown, texts
@@ -264,3 +265,22 @@ def test_rooms_of_nobody_else(app, bob):
     assert app("anna").call(200, "GET", "/api/bound/rooms")["items"] == []
     assert bob.socket.command("bound.rooms")["items"] is not None
     bob.call(404, "POST", "/api/groups/join", {"jid": "nonsense"})
+
+
+def test_profanity_and_the_app_are_in_one_room(stack, bob, phone, room):
+    """A client as people have it, with the nick of the app."""
+    bookmark(phone, room.jid)
+    group = group_of(bob, room.jid)
+    with Profanity(stack, "bob") as screen:
+        screen.type(f"/join {room.jid} nick Bob")
+        screen.expect("You have joined the room as Bob")
+        screen.type("From the terminal")
+        said = bob.socket.expect("message.new", content="From the terminal")["payload"]
+        assert (said["conversation_id"], said["sender"]["jid"]) == (group["id"], bob.jid)
+        room.seat.hear("From the terminal", "Bob")
+        bob.send(group, "From the app")
+        screen.expect("Bob: From the app")
+        room.say("To both")
+        screen.expect("Carol: To both")
+        bob.socket.expect("message.new", content="To both")
+    assert texts(bob, group) == ["From the terminal", "From the app", "To both"]
