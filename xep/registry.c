@@ -135,6 +135,8 @@ const struct xep_codec xep_registry[] = {
     {"0461", "0.2.0", "Message Replies", NS_REPLY, "reply", CLIENT,
      "with a quote for who knows none"},
     {"0466", "0.1.0", "Ephemeral Messages", NS_EPHEMERAL, "ephemeral", CLIENT | ROOM, "both ways"},
+    {"0490", "1.0.0", "Message Displayed Synchronization", NS_DISPLAYED_SYNC, "displayed", 0,
+     "of accounts of other servers"},
     {"0513", "0.1.0", "Explicit Mentions", NS_MENTIONS, "mention", CLIENT, "both ways"},
 };
 

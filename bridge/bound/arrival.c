@@ -15,6 +15,7 @@
 #include "bridge/bound/arrival.h"
 #include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/displayed.h"
 #include "bridge/bound/fold.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
@@ -131,8 +132,10 @@ static bool heard_uid(const struct heard *heard, struct uuid *ret_uid)
 {
     struct bound_session *session = heard->session;
     const char *own = stanza_id_parse(heard->message, session->jid);
-    if (own && uid_parse(own, ret_uid))
+    if (own && uid_parse(own, ret_uid)) {
+        session->host->decimal |= !strchr(own, '-');
         return true;
+    }
     bool kept = session->host->archives;
     bool hidden = hints_parse(heard->message) & (HINT_NO_STORE | HINT_NO_PERMANENT_STORE);
     const char *id = own ? own : stanza_attr(heard->message, "id");
@@ -225,11 +228,14 @@ static void take_event(const struct stanza_context *context, struct bound_sessio
                        xmpp_stanza_t *message)
 {
     struct pubsub_item item;
-    if (strcmp(stanza_attr(message, "from"), session->jid) != 0)
-        dispatch_account(context, message);
-    else if (session->account && pubsub_event_parse(message, &item) &&
-             strcmp(item.node, NS_BOOKMARKS) == 0)
+    bool own = strcmp(stanza_attr(message, "from"), session->jid) == 0 && session->account &&
+               pubsub_event_parse(message, &item);
+    if (own && strcmp(item.node, NS_BOOKMARKS) == 0)
         bound_bookmarks_event(session, message);
+    else if (own && strcmp(item.node, NS_DISPLAYED_SYNC) == 0)
+        bound_displayed_event(session, message);
+    else
+        dispatch_account(context, message);
 }
 
 static void take_message(const struct stanza_context *context, struct bound_session *session,

@@ -11,7 +11,7 @@
 #include "bridge/base/options.h"
 #include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
-#include "bridge/bound/inject.h"
+#include "bridge/bound/pep.h"
 #include "bridge/bound/session.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
@@ -19,13 +19,11 @@
 #include "bridge/core/outbox.h"
 #include "xep/0060_pubsub.h"
 #include "xep/0402_bookmarks.h"
-#include "xep/error.h"
 #include "xep/jid.h"
 #include "xep/name.h"
 #include "xep/stanza_read.h"
 #include "xep/stanza_text.h"
 
-#define ANSWER_SECONDS 60
 #define AGAIN (300 * G_USEC_PER_SEC) /* not every server tells when one is removed */
 #define NICK_MAX 255                 /* bytes */
 #define PASSWORD_MAX 1000            /* likewise */
@@ -122,82 +120,18 @@ static void bookmarks_take(struct bound_session *session, xmpp_stanza_t *stanza,
     bookmarks_submit(session, list, whole && !more, true);
 }
 
-/* ---- Asking for them ------------------------------------------------------------------------- */
-
-static void bookmarks_ask(struct bound_session *session, xmpp_stanza_t *iq, stanza_answer answer)
+static void bookmarks_opened(struct bound_session *session, xmpp_stanza_t *items, bool there)
 {
-    g_autoptr(xmpp_stanza_t) owned = iq;
-    struct asked *asked = asked_new(session);
-    if (!bound_inject_ask(session, owned, ANSWER_SECONDS, answer, asked))
-        answer(NULL, asked);
-}
-
-/* The session that has asked, if it is there and RESULT has come. */
-static struct bound_session *asked_end(struct asked *asked, const xmpp_stanza_t *result)
-{
-    const struct bound *bound = bound_of(asked->core);
-    struct bound_session *session = bound ? bound_session_find(bound, asked->jid) : NULL;
-    bool here = session && session->account && asked->core->archive && result;
-    g_free(asked->jid);
-    g_free(asked);
-    return here ? session : NULL;
-}
-
-/* Whether the node is there now. */
-static bool is_made(xmpp_stanza_t *result)
-{
-    struct stanza_error error;
-    return !stanza_error_parse(result, &error) || strcmp(error.condition, "conflict") == 0;
-}
-
-static void node_made(xmpp_stanza_t *result, void *data)
-{
-    struct bound_session *session = asked_end(data, result);
-    if (session && is_made(result))
-        bookmarks_submit(session, json_array(), false, true);
-}
-
-static void node_make(struct bound_session *session, bool many, stanza_answer answer)
-{
-    xmpp_stanza_t *iq = stanza_new_iq("set", NULL, NULL, NULL);
-    pubsub_create_add(iq, NS_BOOKMARKS, many);
-    bookmarks_ask(session, iq, answer);
-}
-
-/* Servers that do not know how to say "all" keep many by themselves. */
-static void node_tried(xmpp_stanza_t *result, void *data)
-{
-    struct bound_session *session = asked_end(data, result);
-    if (!session)
-        return;
-    if (is_made(result))
-        bookmarks_submit(session, json_array(), false, true);
+    if (items)
+        bookmarks_take(session, items, true);
     else
-        node_make(session, false, node_made);
-}
-
-/* A server that has no such node yet has no bookmarks, and is given one, before the app writes the
- * first; of a server that cannot tell nothing is known. */
-static void bookmarks_answered(xmpp_stanza_t *result, void *data)
-{
-    struct stanza_error error;
-    struct bound_session *session = asked_end(data, result);
-    if (!session)
-        return;
-    if (!stanza_error_parse(result, &error)) {
-        bookmarks_take(session, result, true);
-    } else if (strcmp(error.condition, "item-not-found") == 0) {
-        bookmarks_submit(session, json_array(), true, false);
-        node_make(session, true, node_tried);
-    }
+        bookmarks_submit(session, json_array(), !there, there);
 }
 
 void bound_bookmarks_begin(struct bound_session *session)
 {
     session->bookmarks_at = clock_monotonic() + AGAIN;
-    xmpp_stanza_t *iq = stanza_new_iq("get", NULL, NULL, NULL);
-    pubsub_request_all_add(iq, NS_BOOKMARKS);
-    bookmarks_ask(session, iq, bookmarks_answered);
+    bound_pep_open(session, NS_BOOKMARKS, bookmarks_opened);
 }
 
 void bound_bookmarks_event(struct bound_session *session, xmpp_stanza_t *message)

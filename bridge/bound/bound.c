@@ -13,6 +13,7 @@
 #include "bridge/base/options.h"
 #include "bridge/bound/arrival.h"
 #include "bridge/bound/bookmark.h"
+#include "bridge/bound/displayed.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
@@ -367,6 +368,7 @@ static void bound_stop(struct core *core)
 }
 
 static const struct part part = {.name = "bound",
+                                 .app_read = bound_displayed_read,
                                  .online_changed = online_changed,
                                  .link_up = link_up,
                                  .link_down = link_down,

@@ -23,9 +23,10 @@ struct bound_host {
     struct bound *bound;
     char *domain;
     enum host_state state;
-    char *epoch;                                     /* of the module; NULL: never heard */
-    unsigned has;                                    /* of enum bound_has */
-    bool archives;                                   /* its archive is ours */
+    char *epoch;   /* of the module; NULL: never heard */
+    unsigned has;  /* of enum bound_has */
+    bool archives; /* its archive is ours */
+    bool decimal;  /* it spells ids of that as numbers, as was seen */
     char *server, *plugin, *users, *archive_problem; /* as of struct bound_hello; NULL: none yet */
     uint64_t archive_waiting;
     struct {
@@ -75,6 +76,8 @@ struct bound_session {
     bool shown;             /* presence was sent */
     bool attentive;         /* with a priority that draws messages */
     gint64 after;           /* of the waiting stanzas: the last one sent */
+    bool syncs;             /* its server keeps what its clients have read */
+    GHashTable *read;       /* conversation → message, in the app, not published yet; bounded */
     gint64 bookmarks_at;    /* monotonic: when they are asked for again */
     guint bookmarks_digest; /* of those that were taken last */
     GQueue soon;            /* struct soon *: sent once, as soon as it is bound; bounded */

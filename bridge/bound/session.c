@@ -13,6 +13,7 @@
 #include "bridge/base/options.h"
 #include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/displayed.h"
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
@@ -40,6 +41,7 @@ void bound_session_free(gpointer data)
 {
     struct bound_session *session = data;
     bound_inject_forget(session);
+    g_clear_pointer(&session->read, g_hash_table_unref);
     account_unref(session->account);
     g_free(session->jid);
     g_free(session->local);
@@ -190,6 +192,7 @@ static void session_set_away(struct bound_session *session)
         session->state = SESSION_AWAY;
     session->shown = session->attentive = session->stale = false;
     session->bookmarks_digest = 0;
+    session->syncs = false;
     bound_inject_forget(session);
     bound_inject_abandon(session);
 }
@@ -254,6 +257,7 @@ static void session_bound(struct bound_session *session)
     session_show(session, session_is_online(session));
     bound_inject_soon(session);
     bound_bookmarks_begin(session);
+    bound_displayed_begin(session);
     guest_user_here(session->jid);
     session->waiting = true;
     bound_inject_resume(session);
@@ -410,6 +414,7 @@ static void bound_tick(struct bound_session *session, gint64 now)
         bound_inject_resume(session);
     if (attentive && now >= session->bookmarks_at)
         bound_bookmarks_begin(session);
+    bound_displayed_tick(session);
 }
 
 /* Whether there is nothing left to know of it. */

@@ -36,6 +36,31 @@ bool uid_parse(const char *text, struct uuid *ret_uid)
     return true;
 }
 
+/* NUMBER becomes a tenth; yields the digit that is left. */
+static unsigned number_pop(guint8 number[16])
+{
+    unsigned left = 0;
+    for (int i = 0; i < 16; i++) {
+        unsigned part = left << 8 | number[i];
+        number[i] = (guint8)(part / 10);
+        left = part % 10;
+    }
+    return left;
+}
+
+char *uid_decimal(const struct uuid *uid)
+{
+    static const struct uuid nothing = {{0}};
+    struct uuid rest = *uid;
+    char digits[DIGITS_MAX + 1];
+    size_t at = DIGITS_MAX;
+    digits[at] = '\0';
+    do
+        digits[--at] = (char)('0' + number_pop(rest.bytes));
+    while (at > 0 && memcmp(&rest, &nothing, sizeof rest) != 0);
+    return g_strdup(digits + at);
+}
+
 void uid_of_text(const char *owner, const char *sender, const char *id, struct uuid *ret_uid)
 {
     const char *parts[] = {owner, sender, id};

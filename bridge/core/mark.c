@@ -88,6 +88,8 @@ static void mark_moved(struct core *core, const struct mark_write *m)
         return;
     publish_mark(core, m);
     outbox_marker(core, m);
+    if (m->read && !m->jid)
+        PARTS_TELL(core, app_read, core, &m->conversation, &m->user, &m->message);
     if (m->read && m->tells && !m->direct)
         PARTS_TELL(core, member_read, core, &m->conversation, &m->user, &m->message);
 }

@@ -33,6 +33,9 @@ struct part {
      * to the instance that has stored it. */
     void (*member_read)(struct core *core, const struct uuid *conversation, const struct uuid *user,
                         const struct uuid *message);
+    /* USER has read up to MESSAGE in an app. Told likewise. */
+    void (*app_read)(struct core *core, const struct uuid *conversation, const struct uuid *user,
+                     const struct uuid *message);
     /* How USER stands to others may have changed. */
     void (*related)(struct core *core, const struct uuid *user);
     /* The same when it was changed by this process: other instances do not know yet. */

@@ -25,7 +25,7 @@ static const struct {
 
 /* Accounts of other servers hear what their other clients change. */
 #define BOUND (1u << 31)
-static const char *const of_bound[] = {NS_BOOKMARKS "+notify"};
+static const char *const of_bound[] = {NS_BOOKMARKS "+notify", NS_DISPLAYED_SYNC "+notify"};
 
 struct variant {
     struct caps caps;

@@ -312,7 +312,11 @@ static void fetch_begin(struct remote_profile *profile)
                                     .event = profile->event};
     profile->busy = true;
     work.running++;
-    account_lookup_jid(work.core->accounts, profile->user, account_found, fetch);
+    struct account *known = account_find_jid(work.core->accounts, profile->user);
+    if (known && known->bound) /* is in memory as long as it has a session */
+        account_found(known, ERROR_NONE, fetch);
+    else
+        account_lookup_jid(work.core->accounts, profile->user, account_found, fetch);
 }
 
 /* ---- Announcements --------------------------------------------------------------------------- */
@@ -463,10 +467,10 @@ static void profiles_stop(struct core *core)
 }
 
 static const struct stanza_handler stanzas[] = {
-    {"presence", "available", "x", NS_VCARD_UPDATE, TARGET_USER | TARGET_RESOURCE,
+    {"presence", "available", "x", NS_VCARD_UPDATE, TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT,
      .observe = on_presence},
-    {"message", "chat|normal|headline", "event", NS_PUBSUB_EVENT, TARGET_USER | TARGET_RESOURCE,
-     .observe = on_event},
+    {"message", "chat|normal|headline", "event", NS_PUBSUB_EVENT,
+     TARGET_USER | TARGET_RESOURCE | TARGET_ACCOUNT, .observe = on_event},
     {0},
 };
 

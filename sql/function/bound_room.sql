@@ -140,3 +140,46 @@ BEGIN
       due_at = CASE WHEN p_here THEN clock_timestamp() END
     FROM users u WHERE u.jid = p_jid AND s.user_id = u.id AND s.state <> 'asked' AND (p_here OR s.state <> 'leaving');
 END $$;
+
+-- ---- What its clients have read (XEP-0490) -----------------------------------------------------------
+
+-- What the account's clients call the newest message up to p_message that p_user has read: the conversation's address, who has
+-- given the id (the account's archive, or the room), and the id. No row: nobody has.
+CREATE FUNCTION bound_displayed(p_user uuid, p_conversation uuid, p_message uuid) RETURNS TABLE (jid text, by text, id text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  c conversations := (SELECT x FROM conversations x WHERE x.id = p_conversation);
+  me users := (SELECT u FROM users u WHERE u.id = p_user);
+  upto bigint := (SELECT m.seq FROM messages m WHERE m.id = p_message AND m.conversation_id = p_conversation);
+  archive bigint := (SELECT o.id FROM mam_owners o WHERE o.jid = me.jid);
+BEGIN
+  IF c.kind = 'direct' THEN
+    RETURN QUERY SELECT peer.jid, me.jid, m.id::text FROM messages m
+      JOIN mam_holders h ON h.owner_id = archive AND h.uid = m.id
+      JOIN users peer ON peer.id = pair_other(c.member_ids, p_user)
+      WHERE m.conversation_id = c.id AND m.seq <= upto AND m.seq > upto - 50 ORDER BY m.seq DESC LIMIT 1;
+  ELSIF guest_is(c) THEN
+    RETURN QUERY SELECT c.remote_jid, c.remote_jid, i.wire FROM messages m JOIN guest_ids i ON i.target = m.id AND i.wire NOT LIKE 'none:%'
+      WHERE m.conversation_id = c.id AND m.seq <= upto AND m.seq > upto - 50 ORDER BY m.seq DESC LIMIT 1;
+  ELSIF group_jid(c.room) IS NOT NULL THEN
+    RETURN QUERY SELECT group_jid(c.room), group_jid(c.room), p_message::text WHERE upto IS NOT NULL;
+  END IF;
+END $$;
+
+-- Which message a room calls { room, wire }: the result is { message }.
+CREATE FUNCTION change_bound_displayed(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  room_ text := p_arguments->>'room';
+  m messages;
+BEGIN
+  IF relation_domain(room_) = relation_domain(group_jid('x')) THEN
+    SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
+      WHERE x.id = user_id_of(p_arguments->>'wire') AND c.room = split_part(room_, '@', 1);
+  ELSE
+    m := guest_message(guest_group(room_), p_arguments->>'wire');
+  END IF;
+  outcome := CASE WHEN m.id IS NULL THEN 2 ELSE 1 END;
+  result := CASE WHEN m.id IS NOT NULL THEN jsonb_build_object('message', m.id) END;
+END $$;

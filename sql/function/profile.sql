@@ -140,7 +140,7 @@ BEGIN
   result := to_jsonb(user_facts(u, false));
 END $$;
 
--- What a remote user shows p_user (NULL: nobody in particular): jid, and those of announced_hash,
+-- What a user of another server shows p_user (NULL: nobody in particular): jid, and those of announced_hash,
 -- avatar_hash, nick (from an event, the one that is to be shown) and full_name (shown while there is no
 -- other) that are known; "" is none.
 CREATE FUNCTION change_remote_profile(p_user uuid, p_arguments jsonb, OUT outcome int,
@@ -150,7 +150,7 @@ DECLARE
   old users;
   u users;
 BEGIN
-  SELECT * INTO old FROM users WHERE jid = p_arguments->>'jid' AND kind = 'remote' FOR UPDATE;
+  SELECT * INTO old FROM users WHERE jid = p_arguments->>'jid' AND kind <> 'hosted' FOR UPDATE;
   IF old.id IS NULL THEN
     outcome := 2;
     RETURN;
@@ -190,13 +190,14 @@ CREATE FUNCTION remote_profile_wanted(p_user uuid, p_peer text, OUT wanted boole
                                       OUT shown boolean)
 LANGUAGE sql STABLE AS $$
   SELECT NOT relation_blocks(p_user, p_peer) AND (
-           EXISTS (SELECT FROM contacts c
+           u.id = p_user -- an account of another server hears of its own
+           OR EXISTS (SELECT FROM contacts c
                      WHERE c.user_id = p_user AND c.peer = p_peer AND c.to_peer)
            OR EXISTS (SELECT FROM conversations c JOIN members m ON m.conversation_id = c.id
                         AND m.user_id = p_user AND m.request IS DISTINCT FROM 'declined'
                         WHERE c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user))),
          u.announced_hash, relation_profile(p_user, u)
-    FROM users u WHERE u.jid = p_peer AND u.kind = 'remote'
+    FROM users u WHERE u.jid = p_peer AND u.kind <> 'hosted'
 $$;
 
 -- ---- Search --------------------------------------------------------------------------------

@@ -36,3 +36,6 @@ SELECT bound_bookmark_list(:caller::uuid) AS page
 
 -- name: bound_seats
 SELECT bound_seats($1::text, $2::boolean)::text AS done
+
+-- name: bound_displayed
+SELECT jid, by, id FROM bound_displayed($1::uuid, $2::uuid, $3::uuid)

@@ -284,3 +284,84 @@ def test_profanity_and_the_app_are_in_one_room(stack, bob, phone, room):
         screen.expect("Carol: To both")
         bob.socket.expect("message.new", content="To both")
     assert texts(bob, group) == ["From the terminal", "From the app", "To both"]
+
+
+# ---- What clients of one account tell each other --------------------------------------------------------
+
+MDS, SID = "urn:xmpp:mds:displayed:0", "urn:xmpp:sid:0"
+
+
+def displayed(client, jid=None):
+    """{conversation: (by, id)} as the server has them; with a conversation, that one."""
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    SubElement(pubsub, f"{{{PUBSUB}}}items", {"node": MDS})
+    try:
+        result = client.iq(None, pubsub)
+    except XmppError:
+        return None if jid else {}
+    found = {item.get("id"): item.find(f".//{{{SID}}}stanza-id") for item in result.xml.iter(f"{{{PUBSUB}}}item")}
+    found = {key: (e.get("by"), e.get("id")) for key, e in found.items()}
+    return found.get(jid) if jid else found
+
+
+def display(client, jid, by, id):
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    item = SubElement(SubElement(pubsub, f"{{{PUBSUB}}}publish", {"node": MDS}), f"{{{PUBSUB}}}item", {"id": jid})
+    SubElement(SubElement(item, f"{{{MDS}}}displayed"), f"{{{SID}}}stanza-id", {"by": by, "id": id})
+    client.iq(None, pubsub, "set")
+
+
+def archive_id(stanza, by):
+    return next(e.get("id") for e in stanza.xml.iter(f"{{{SID}}}stanza-id") if e.get("by") == by)
+
+
+def test_read_state_is_one(bob, phone, carol):
+    """XEP-0490: what another client has read is read in the app, and the other way, by the ids of the archive."""
+    first, second = (f"unread {uuid.uuid4().hex[:6]}" for _ in range(2))
+    carol.send_message(bob.jid, first)
+    seen = phone.expect_message(first)
+    bob.socket.expect("message.new", content=first)
+    talk = bob.conversation_with(carol.bare)
+    assert bob.conversation(talk)["unread_count"] > 0
+    display(phone, carol.bare, bob.jid, archive_id(seen, bob.jid))
+    wait_for("it is read", lambda: bob.conversation(talk)["unread_count"] == 0)
+    carol.send_message(bob.jid, second)
+    seen = phone.expect_message(second)
+    told = bob.socket.expect("message.new", content=second)["payload"]
+    bob.call(200, "PUT", f"/api/conversations/{talk['id']}/read", {"message_id": told["id"]})
+    wait_for("the other clients know", lambda: displayed(phone, carol.bare) == (bob.jid, archive_id(seen, bob.jid)))
+
+
+def test_read_state_of_rooms_is_one(bob, phone, carol, room):
+    bookmark(phone, room.jid)
+    group = group_of(bob, room.jid)
+    room.say("one")
+    heard = room.seat.hear("one")
+    bob.socket.expect("message.new", content="one")
+    display(phone, room.jid, room.jid, archive_id(heard, room.jid))
+    wait_for("it is read", lambda: shown(bob, group)["unread_count"] == 0)
+    room.say("two")
+    heard = room.seat.hear("two")
+    told = bob.socket.expect("message.new", content="two")["payload"]
+    bob.call(200, "PUT", f"/api/conversations/{group['id']}/read", {"message_id": told["id"]})
+    wait_for("the other clients know", lambda: displayed(phone, room.jid) == (room.jid, archive_id(heard, room.jid)))
+
+
+def test_a_contacts_name_is_shown(bob, phone, carol):
+    """XEP-0172 by PEP, to who has the contact."""
+    carol.send_raw("<presence to='bob@example.org' type='subscribed'/>")
+    phone.send_raw("<presence to='carol@example.org' type='subscribe'/>")
+    carol.expect_stanza("the request", lambda s: s.name == "presence" and s.type == "subscribe")
+    carol.send_raw("<presence to='bob@example.org' type='subscribed'/>")
+    talk = bob.conversation_with(carol.bare)
+    nick = f"Carol {uuid.uuid4().hex[:4]}"
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    item = SubElement(SubElement(pubsub, f"{{{PUBSUB}}}publish", {"node": "http://jabber.org/protocol/nick"}), f"{{{PUBSUB}}}item")
+    SubElement(item, "{http://jabber.org/protocol/nick}nick").text = nick
+
+    def named():
+        return [p["user"]["name"] for p in shown(bob, talk)["participants"] if p["user"]["jid"] == carol.bare] == [nick]
+    wait_for("the contact is there", lambda: any(c["user"]["jid"] == carol.bare and c["subscription"] in ("to", "both")
+             for c in bob.call(200, "GET", "/api/contacts")["items"]))
+    carol.iq(None, pubsub, "set")
+    wait_for("the app shows it", named)

@@ -203,6 +203,7 @@ def calls(db):
         ("bound_expired", "86400, 1000", ()),
         ("bound_parked", "'bob@example.org', 0, 64", ()), ("bound_parked_sent", "ARRAY[1, 2]", ()),
         ("bound_bookmark_list", "%s", (user,)), ("bound_seats", "'bob@example.org', true", ()),
+        ("bound_displayed", "%s, %s, %s", (user, conversation, middle)),
         ("bound_live", "'bob@example.org', %s, 'in', 'e@example.org', 'e@example.org/x', 'o', '<message/>', 0", (user,)),
         ("reap_archives", "'{}', 60, 100", ()), ("fold_page", "0, 'app.example.org', 64, 1000000", ()), ("fold_done", "1, 1", ()),
         ("file_create", "%s, %s", (user, json.dumps({"id": new_id(), "name": "a", "type": "text/plain", "kind": "file", "purpose": "attachment",

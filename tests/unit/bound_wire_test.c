@@ -185,7 +185,13 @@ START_TEST(an_id_has_two_spellings)
     char text[UUID_TEXT_SIZE];
     uuid_format(&other, text);
     ck_assert_str_eq(text, UID);
-    ck_assert(uid_parse("340282366920938463463374607431768211455", &one));
+    static const char *const numbers[] = {"2171073846584279016668416163716412502",
+                                          "340282366920938463463374607431768211455", "0", "10"};
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        ck_assert(uid_parse(numbers[i], &one));
+        g_autofree char *number = uid_decimal(&one);
+        ck_assert_str_eq(number, numbers[i]);
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
         ck_assert_msg(!uid_parse(bad[i], &one), "%s", bad[i]);
     uid_of_text("bob@example.org", "carol@example.org/x", "1", &one);
