@@ -68,6 +68,7 @@ SQL_MIGRATIONS = \
   sql/migration/0051_spam.sql \
   sql/migration/0052_deleted_users.sql \
   sql/migration/0054_fetch.sql \
+  sql/migration/0055_held_files.sql \
   sql/migration/0056_lasting_sessions.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.

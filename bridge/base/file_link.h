@@ -10,6 +10,7 @@
 
 #define FILE_PATH_LENGTH 22 /* of a path: 16 random bytes in base64url */
 #define FILE_PART_MAX 23
+#define FILE_HELD_PART "held" /* of a moderator's link: the file itself, while it is held back */
 
 /* The origin of all links, the keys that sign them (the first one does; any is believed; copied),
  * and how long they are good. NULL: there are no links any more. */

@@ -233,7 +233,10 @@ static enum error_code file_objection(const struct rows *rows, const struct file
         return ERROR_GONE;
     if (strcmp(state, "pending") == 0)
         return ERROR_UNAVAILABLE;
-    if (strcmp(state, "infected") == 0 || strcmp(state, "held") == 0)
+    bool moderates = strcmp(link->part, FILE_HELD_PART) == 0 && link->path[0] == '\0';
+    if (strcmp(state, "held") == 0)
+        return moderates ? ERROR_NONE : ERROR_FORBIDDEN;
+    if (strcmp(state, "infected") == 0)
         return ERROR_FORBIDDEN;
     return locked && link->path[0] ? ERROR_FORBIDDEN : ERROR_NONE;
 }
@@ -261,6 +264,10 @@ static void file_found(const struct rows *rows, enum error_code error, void *dat
     if (file_stream_reply(request, &handout.link, parts)) {
         json_decref(parts);
         return;
+    }
+    if (strcmp(rows_text(rows, 0, FILE_SERVE_STATE), "held") == 0) {
+        handout.link.part[0] = '\0';
+        handout.type = "application/octet-stream"; /* whatever it is, it is saved */
     }
     bool there = part_find(parts, &handout);
     const char *sha256 = rows_text(rows, 0, FILE_SERVE_SHA256);

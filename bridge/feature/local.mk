@@ -26,6 +26,7 @@ libfeature_a_SOURCES = \
   bridge/feature/foreign_page.c bridge/feature/foreign_page.h \
   bridge/feature/foreign_picture.c bridge/feature/foreign_picture.h \
   bridge/feature/group.c \
+  bridge/feature/held_file.c \
   bridge/feature/last.c \
   bridge/feature/limits.c \
   bridge/feature/mam.c \

@@ -355,6 +355,57 @@ BEGIN
       WHERE f.id = p_file AND f.state IN ('processing', 'complete') AND (f.user_id = p_user OR file_is_seen(p_user, p_file));
 END $$;
 
+-- ---- What is held back --------------------------------------------------------------------------------------
+
+CREATE FUNCTION file_held_json(f files) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('id', f.id, 'owner_id', f.user_id, 'owner_jid', (SELECT u.jid FROM users u WHERE u.id = f.user_id),
+           'filename', f.name, 'mime_type', f.type, 'size', f.size, 'sha256', f.sha256, 'scan_status', f.scan, 'created_at', api_time(f.created_at))
+$$;
+
+-- Files that are held back, the oldest first. p_after: next of an earlier page.
+CREATE FUNCTION file_held_list(p_limit int, p_after uuid) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  found_ files[] := ARRAY(SELECT f FROM files f WHERE f.scan = 'held' AND f.key IS NOT NULL AND f.state <> 'removed' AND f.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+                            ORDER BY f.id LIMIT p_limit + 1);
+BEGIN
+  RETURN jsonb_build_object(
+    'items', coalesce((SELECT jsonb_agg(file_held_json(f) ORDER BY f.id) FROM unnest(found_[:p_limit]) f), '[]'),
+    'has_more', cardinality(found_) > p_limit, 'next', CASE WHEN cardinality(found_) > p_limit THEN found_[p_limit].id END);
+END $$;
+
+-- One of them. No row: it is not.
+CREATE FUNCTION file_held(p_id uuid) RETURNS TABLE (name text)
+LANGUAGE sql STABLE AS $$
+  SELECT f.name FROM files f WHERE f.id = p_id AND f.scan = 'held' AND f.key IS NOT NULL AND f.state <> 'removed'
+$$;
+
+-- A moderator has decided. Arguments: file_id, decision (release or remove). 3: it is not held back any more.
+CREATE FUNCTION change_file_decide(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  f files;
+BEGIN
+  SELECT * INTO f FROM files x WHERE x.id = (p_arguments->>'file_id')::uuid AND x.key IS NOT NULL FOR UPDATE;
+  outcome := CASE WHEN f.id IS NULL THEN 2 WHEN f.scan IS DISTINCT FROM 'held' OR f.state = 'removed' THEN 3 ELSE 0 END;
+  IF outcome > 0 THEN
+    RETURN;
+  END IF;
+  IF p_arguments->>'decision' = 'remove' THEN
+    UPDATE files x SET state = 'removed', due_at = now() WHERE x.id = f.id RETURNING * INTO f;
+  ELSE -- a picture still says where it was taken
+    UPDATE files x SET scan = 'clean', moved = false, state = CASE WHEN x.kind = 'image' THEN 'processing' ELSE x.state END
+      WHERE x.id = f.id RETURNING * INTO f;
+    IF f.state = 'processing' THEN
+      PERFORM job_add('media.process', f.id::text, now());
+    END IF;
+  END IF;
+  PERFORM event_add('file.updated', 'user', NULL, f.user_id, json_build_object('file_id', f.id));
+  PERFORM file_retell(f.id);
+  result := file_held_json(f);
+END $$;
+
 -- ---- Keys, and room ---------------------------------------------------------------------------------------
 
 -- Files whose keys another master key than p_newest has encrypted.

@@ -50,5 +50,11 @@ SELECT id, parts FROM file_unmoved($1::int)
 -- name: file_remote
 SELECT url, type, size, sha256 FROM file_remote($1::uuid)
 
+-- name: file_held_list
+SELECT file_held_list(:limit::int, :after::uuid) AS page
+
+-- name: file_held
+SELECT name FROM file_held($1::uuid)
+
 -- name: file_moved
 SELECT file_moved($1::text::uuid[]) AS moved

@@ -14,11 +14,11 @@ import pytest
 
 from harness import pictures, tus
 from harness.clamd import EICAR, Clamd
-from harness.daemon import Daemon
+from harness.daemon import Daemon, run_trestle
 from harness.files import PICTURE, SOUND, begin, begin_put, film, get, patch, upload
 from harness.inbox import wait_for
 from harness.muc import Seat
-from harness.rest import App
+from harness.rest import App, Backend
 from harness.s3 import S3
 from harness.xmpp import CLIENT
 from test_mam import read
@@ -309,6 +309,21 @@ def test_nobody_gets_what_is_infected(stack, tmp_path):
         large = upload(alice, os.urandom(2 << 20), "c.bin", "application/octet-stream")
         assert ready(alice, large)["scan_status"] == "held"
         attach(alice, talk, large, status=409)
+        # What nobody can judge is for a moderator.
+        key = Backend(daemon)
+        daemon.info["server_key"] = run_trestle("token", "--server-key", "m", "--scopes", "moderate", "--config", daemon.config)[1].strip()
+        key.call(404, "POST", f"/api/moderation/files/{uuid.uuid4()}/look")
+        assert [f["id"] for f in key.call(200, "GET", "/api/moderation/files")["items"]] == [large["id"]]
+        seen = get(key.call(200, "POST", f"/api/moderation/files/{large['id']}/look")["download_url"].replace("http://files.test", daemon.info["rest"]))
+        assert (len(seen.raw), seen.headers["content-type"]) == (2 << 20, "application/octet-stream")
+        assert seen.headers["content-disposition"].startswith("attachment;")
+        key.call(422, "POST", f"/api/moderation/files/{large['id']}/decide", {"decision": "burn"})
+        assert key.call(200, "POST", f"/api/moderation/files/{large['id']}/decide", {"decision": "release"})["scan_status"] == "clean"
+        key.call(409, "POST", f"/api/moderation/files/{large['id']}/decide", {"decision": "remove"})
+        attach(alice, talk, large)
+        other = ready(alice, upload(alice, os.urandom(2 << 20), "d.bin", "application/octet-stream"))
+        key.call(200, "POST", f"/api/moderation/files/{other['id']}/decide", {"decision": "remove"})
+        assert get_file(alice, other)["status"] == "removed" and not key.call(200, "GET", "/api/moderation/files")["items"]
         clamd.stop()
 
 

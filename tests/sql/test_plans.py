@@ -214,7 +214,7 @@ def calls(db):
         ("file_gallery", "%s, %s, 'link', 50, '100.1'", (user, conversation)),
         ("translation_find", "%s, %s, 'de'", (user, middle)), ("file_process", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]::uuid[]", (new_id(),)),
         ("file_old_keys", "'name', 100", ()), ("file_rewrap", "'{}', '{}', 'name'", ()), ("file_used", "%s", (user,)),
-        ("file_unmoved", "20", ()), ("file_moved", "'{}'", ()), ("file_remote", "%s", (new_id(),)), ("slot_create", "'nobody@example.org', true, '{}'", ()),
+        ("file_unmoved", "20", ()), ("file_moved", "'{}'", ()), ("file_remote", "%s", (new_id(),)), ("file_held_list", "50, NULL", ()), ("file_held", "%s", (new_id(),)), ("slot_create", "'nobody@example.org', true, '{}'", ()),
         ("link_find", "'https://a.example/'", ()), ("link_store", "'https://a.example/', '{\"title\": \"x\"}', 60", ()), ("link_wanted", "%s", (new_id(),)),
         ("reap_links", "100", ()), ("avatar_wanted", "%s", (user,)),
         ("guest_reset", "", ()), ("guest_take", "20", ()), ("guest_archive", "'room@elsewhere.example'", ()), ("guest_say", "20", ()),
