@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 
+from harness.daemon import psql
 from harness.inbox import wait_for
 from harness.rest import App
 from harness.web import Page, built
@@ -325,6 +326,43 @@ def test_settings_reach_the_others(alice, bella):
     alice.write(".settings form input", "Alice Adams", clear=True)
     alice.click(".settings form button[type=submit]")
     bella.shows(".chatheader .name", "Alice Adams")
+
+
+def test_a_moderator_works_off_a_report_and_an_appeal(stack, people, alice):
+    mona, mallory = (App(stack, name, username=name, name=name.title()) for name in ("mona", "malory"))
+    psql(stack.info["database"], f"UPDATE users SET staff = '{{moderator}}' WHERE id = '{mona.me()['id']}'")
+    bad = mallory.send(mallory.conversation_with(participant_id=people[0].me()["id"]), "Buy <b>my</b> coins")
+    people[0].call(201, "POST", "/api/reports", {"message_id": bad["id"], "reason": "spam", "comment": "Again and again"})
+    with Page(stack, mona) as page, Page(stack, mallory) as told:
+        page.sign_in()
+        page.click("button[aria-label=Settings]")
+        page.click(".settings button", "Moderation")
+        page.shows(".report", "Again and again")
+        page.click(".report button", "Details")
+        page.shows(".evidence [aria-current]", "Buy <b>my</b> coins")
+        assert page.axe() == []
+        page.write(".act input", "No advertising")
+        page.click(".act button[type=submit]")
+        page.shows_not(".report", "Again and again")
+        told.sign_in()
+        told.click("button[aria-label=Settings]")
+        told.shows(".settings", "Warn: No advertising")
+        told.write(".settings input[name=text]", "They are free")
+        told.click(".settings button", "Appeal")
+        told.shows_not(".settings input[name=text]")
+        page.run("const s = document.querySelector('.chatheader select'); Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype,"
+                 " 'value').set.call(s, 'appeals'); s.dispatchEvent(new Event('change', {bubbles: true}))")
+        page.shows(".report", "They are free")
+        page.click(".report button", "Grant")
+        page.shows(".moderation", "Nothing is here")
+        assert page.axe() == [] and page.violations() == []
+        told.click("button[aria-label=Back]")
+        told.click("button[aria-label=Settings]")
+        told.shows(".settings", "Granted")
+    alice.driver.get(f"{stack.info['rest']}/moderation")  # who is no moderator is told so, and sees nothing
+    alice.shows_not(".report")
+    alice.driver.get(stack.info["rest"])
+    alice.shows(".list h1", "Conversations")
 
 
 KEPT = ("const all = []; for (const { name } of await indexedDB.databases()) { const db = await new Promise((r) => {"

@@ -11,6 +11,7 @@ import { Announcer, EmptyState, LoadingSpinner, Toasts } from "./shared/small";
 import { ChatWindow } from "./thread/ChatWindow";
 
 const CallInterface = lazy(() => import("./calls/CallInterface"));
+const Moderation = lazy(() => import("./moderation/Moderation"));
 const Settings = lazy(() => import("./settings/Settings"));
 
 /** A part that was deployed anew cannot be loaded any more: the person is told, and nothing written is lost. */
@@ -58,6 +59,7 @@ function Pane() {
   if (route.name === "thread")
     return <ChatWindow key={route.id} id={route.id} message={route.message} info={route.info} />;
   if (route.name === "settings") return <Settings />;
+  if (route.name === "moderation") return <Moderation />;
   return <EmptyState title={t("thread.none")} text={t("thread.none.text")} />;
 }
 

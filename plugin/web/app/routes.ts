@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which part of the page is shown, as the address has it: / is the list, /c/ID a conversation, /c/ID/info what is known of
-// it, /settings the settings. ?m=ID jumps to a message.
+// it, /settings the settings, /moderation the queue of moderators. ?m=ID jumps to a message.
 
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
@@ -8,7 +8,8 @@ import { createStore } from "zustand/vanilla";
 export type Route =
   | { name: "home" }
   | { name: "thread"; id: string; message: string | null; info: boolean }
-  | { name: "settings" };
+  | { name: "settings" }
+  | { name: "moderation" };
 
 export function parseRoute(path: string, search: string): Route {
   const parts = path.split("/").filter(Boolean);
@@ -20,7 +21,8 @@ export function parseRoute(path: string, search: string): Route {
       info: parts[2] === "info",
     };
   }
-  return parts[0] === "settings" ? { name: "settings" } : { name: "home" };
+  if (parts[0] === "settings" || parts[0] === "moderation") return { name: parts[0] };
+  return { name: "home" };
 }
 
 const here = () => parseRoute(location.pathname, location.search);

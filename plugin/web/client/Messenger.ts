@@ -444,6 +444,7 @@ export class Messenger {
       created_at: new Date(item.created_at).toISOString(),
       forward_count: 0,
       is_forwarded: false,
+      link_preview: null,
       pending,
       failure: item.failed ?? undefined,
     } as threads.Row;

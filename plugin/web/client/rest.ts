@@ -304,6 +304,39 @@ export class Rest {
     return this.request<T.Scheduled>("DELETE", `/api/scheduled/${segment(id)}`);
   }
 
+  // Moderation, for staff; and what was done about oneself
+  reports(query: { state?: string; after?: string }) {
+    return this.request<T.Page<T.Report>>("GET", "/api/moderation/reports", { query });
+  }
+  reportShown(id: string) {
+    return this.request<T.ReportShown>("GET", `/api/moderation/reports/${segment(id)}`);
+  }
+  updateReport(id: string, state: string) {
+    return this.request<T.Report>("PATCH", `/api/moderation/reports/${segment(id)}`, { body: { state } });
+  }
+  moderate(action: Record<string, unknown>) {
+    return this.request<T.ModerationAction>("POST", "/api/moderation/actions", { body: action });
+  }
+  actions(query: { appealed?: boolean; after?: string }) {
+    return this.request<T.Page<T.ModerationAction>>("GET", "/api/moderation/actions", { query });
+  }
+  undoAction(id: string) {
+    return this.request<T.ModerationAction>("DELETE", `/api/moderation/actions/${segment(id)}`);
+  }
+  decideAppeal(id: string, decision: "granted" | "denied") {
+    return this.request<T.ModerationAction>("PATCH", `/api/moderation/actions/${segment(id)}/appeal`, {
+      body: { decision },
+    });
+  }
+  ownActions() {
+    return this.request<{ items: T.OwnAction[] }>("GET", "/api/moderation/mine");
+  }
+  appeal(id: string, text: string) {
+    return this.request<T.OwnAction>("POST", `/api/moderation/actions/${segment(id)}/appeal`, {
+      body: { text },
+    });
+  }
+
   // Files
   makeUpload(file: { filename: string; size: number; mime_type: string; purpose?: "attachment" | "voice" }) {
     return this.request<T.UploadRoom>("POST", "/api/uploads", { body: file });

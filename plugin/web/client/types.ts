@@ -25,6 +25,10 @@ export type File = Schemas["File"];
 export type UploadRoom = Schemas["Upload"];
 export type Capabilities = Schemas["Capabilities"];
 export type Problem = Schemas["Problem"];
+export type Report = Schemas["Report"];
+export type ReportShown = Schemas["ReportShown"];
+export type ModerationAction = Schemas["ModerationAction"];
+export type OwnAction = Schemas["OwnAction"];
 export type Page<T> = { items: T[]; has_more: boolean; next: string | null };
 
 /** What a send may carry beside its text. */

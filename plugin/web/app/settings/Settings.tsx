@@ -6,7 +6,7 @@ import { useStore } from "zustand";
 import type { Privacy } from "../../client/types";
 import { type Key, LANGUAGES, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
-import { goBack } from "../routes";
+import { go, goBack } from "../routes";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
 import { preferences, setPreference, type Theme } from "../stores/preferences";
@@ -27,6 +27,8 @@ export default function Settings() {
         <Look />
         <NotificationSettings />
         <Blocked />
+        <AboutMe />
+        <Staff />
         <section>
           <h2>{t("settings.session")}</h2>
           <button type="button" onClick={() => void attempt(() => messenger.signOut())}>
@@ -209,6 +211,59 @@ function NotificationSettings() {
         />
         {t("settings.notifications.sound")}
       </label>
+    </section>
+  );
+}
+
+/** What moderators have done about oneself, and what one says about that. */
+function AboutMe() {
+  const own = useQuery({
+    queryKey: ["own-actions"],
+    queryFn: () => messenger.rest.ownActions(),
+    staleTime: 0,
+  });
+  const appeal = (event: FormEvent<HTMLFormElement>, id: string) => {
+    event.preventDefault();
+    const text = String(new FormData(event.currentTarget).get("text"));
+    void attempt(async () => {
+      await messenger.rest.appeal(id, text.trim());
+      await queries.invalidateQueries({ queryKey: ["own-actions"] });
+    });
+  };
+  if (!own.data?.items.length) return null;
+  return (
+    <section>
+      <h2>{t("moderation.mine")}</h2>
+      {own.data.items.map((action) => (
+        <div key={action.id}>
+          <p>
+            {t(`moderation.do.${action.type}`)}: <bdi dir="auto">{action.reason}</bdi>
+          </p>
+          {action.appeal ? <p dir="auto">{action.appeal}</p> : null}
+          {action.decision ? <p>{t(`moderation.${action.decision}`)}</p> : null}
+          {action.appealable && !action.appeal ? (
+            <form onSubmit={(event) => appeal(event, action.id)}>
+              <label>
+                {t("moderation.appeal")}
+                <input name="text" maxLength={1000} required />
+              </label>
+              <button type="submit">{t("moderation.appeal.send")}</button>
+            </form>
+          ) : null}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Staff() {
+  const me = useQuery({ queryKey: ["self"], queryFn: () => messenger.rest.me() });
+  if (!me.data?.staff.some((role) => role === "moderator" || role === "admin")) return null;
+  return (
+    <section>
+      <button type="button" onClick={() => go("/moderation")}>
+        {t("moderation.title")}
+      </button>
     </section>
   );
 }
