@@ -9,10 +9,12 @@ LANGUAGE sql IMMUTABLE AS $$ SELECT 10 $$;
 -- The setting trestle.spam: checks (on, off), filter_at and block_at (of a hundred), links, repeats, verify_reports, hook
 -- (ask, no), failure (allow, filter, refuse), restrict_after; NULL: nothing is looked at.
 CREATE FUNCTION spam_rules() RETURNS text[]
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN x.rule[1] = 'on' OR x.rule[6] <> '0' OR x.rule[7] = 'ask' THEN x.rule END
-    FROM (SELECT string_to_array(nullif(current_setting('trestle.spam', true), ''), '/') AS rule) x
-$$;
+LANGUAGE plpgsql STABLE AS $$ -- in SQL it would be planned for each message of a stranger
+DECLARE
+  rule text[] := string_to_array(nullif(current_setting('trestle.spam', true), ''), '/');
+BEGIN
+  RETURN CASE WHEN rule[1] = 'on' OR rule[6] <> '0' OR rule[7] = 'ask' THEN rule END;
+END $$;
 
 -- Whether what p_sender writes in the conversation is a stranger's, as long as that is looked at. NULL: what was written
 -- last was.
