@@ -2,5 +2,5 @@
 # The scripts that read the source tree and refuse what breaks its rules.
 TESTS += scripts/check-docs scripts/check-fields scripts/check-house scripts/check-layers scripts/check-style scripts/check-targets
 EXTRA_DIST += scripts/build scripts/bare scripts/bare_readme.py scripts/check scripts/check-docs scripts/check-fields scripts/check-house scripts/check-layers scripts/check-style scripts/check-targets scripts/demo \
-  scripts/demo_conversation.py scripts/demo_bound.py scripts/demo_parts.py scripts/packages scripts/stack scripts/stack_parts scripts/README.md \
+  scripts/demo_conversation.py scripts/demo_bound.py scripts/demo_parts.py scripts/package scripts/packages debian scripts/stack scripts/stack_parts scripts/README.md \
   tests/README.md tests/clients tests/scenario tests/sql .ci/run
