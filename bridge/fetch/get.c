@@ -17,6 +17,7 @@
 #define SLOW_SECONDS 10L /* with less than SLOW_BYTES a second it is given up */
 #define SLOW_BYTES 100L
 #define HEAD_MAX (64 * 1024) /* bytes of all header fields of an answer */
+#define SKIPPED_MAX (256 * 1024)
 #define OUTPUT_FD 4
 
 struct getting {
@@ -24,6 +25,7 @@ struct getting {
     struct got *got;
     CURL *handle;
     size_t head_length;
+    size_t skipped; /* bytes of what came with redirects */
     bool met_forbidden, too_large, other_type, broken;
 };
 
@@ -119,13 +121,23 @@ static bool write_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
+static long status_of(struct getting *getting)
+{
+    long status = 0;
+    curl_easy_getinfo(getting->handle, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static bool is_redirect(long status)
+{
+    return status >= 300 && status < 400;
+}
+
 /* Whether what comes is the answer, and may be. */
 static bool answer_is_fine(struct getting *getting)
 {
-    long status = 0;
     const char *type = NULL;
-    curl_easy_getinfo(getting->handle, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200)
+    if (status_of(getting) != 200)
         return false;
     curl_easy_getinfo(getting->handle, CURLINFO_CONTENT_TYPE, &type);
     getting->other_type = !type_fits(type, getting->plan->kind);
@@ -138,6 +150,11 @@ static size_t body_take(char *bytes, size_t size, size_t count, void *data)
     struct got *got = getting->got;
     size_t length = size * count;
     gint64 room = getting->plan->most - got->length;
+    if (is_redirect(status_of(getting))) {
+        /* libcurl says where it leads only once all of it has come. */
+        getting->skipped += length;
+        return getting->skipped <= SKIPPED_MAX ? length : 0;
+    }
     if (got->length == 0 && !answer_is_fine(getting))
         return 0;
     if ((gint64)length > room) {
@@ -208,14 +225,13 @@ static enum fetch_outcome hop_outcome(const struct getting *getting, CURLcode co
 static enum fetch_outcome hop_run(struct getting *getting, CURLU *url, long seconds,
                                   char **ret_next)
 {
-    long status = 0;
     const char *next = NULL;
     const char *type = NULL;
-    getting->head_length = 0;
+    getting->head_length = getting->skipped = 0;
     handle_prepare(getting, url, seconds);
     CURLcode code = curl_easy_perform(getting->handle);
-    curl_easy_getinfo(getting->handle, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 300 && status < 400)
+    long status = status_of(getting);
+    if (is_redirect(status))
         curl_easy_getinfo(getting->handle, CURLINFO_REDIRECT_URL, &next);
     curl_easy_getinfo(getting->handle, CURLINFO_CONTENT_TYPE, &type);
     if (next) {
