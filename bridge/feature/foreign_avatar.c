@@ -74,7 +74,12 @@ static void avatar_fetch(struct job *job)
 }
 
 static const struct job_kind jobs[] = {
-    {.name = "avatar.fetch", .lock = 120, .retry = 60, .retry_max = 86400, .run = avatar_fetch},
+    {.name = "avatar.fetch",
+     .lock = 120,
+     .retry = 60,
+     .retry_max = 86400,
+     .far = true,
+     .run = avatar_fetch},
     {0},
 };
 

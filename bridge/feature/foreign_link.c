@@ -150,7 +150,12 @@ static void links_reap(struct job *job)
 
 static const struct job_kind jobs[] = {
     {.name = "reap.links", .interval = 3600, .run = links_reap},
-    {.name = "link.preview", .lock = 120, .retry = 5, .retry_max = 300, .run = preview_run},
+    {.name = "link.preview",
+     .lock = 120,
+     .retry = 5,
+     .retry_max = 300,
+     .far = true,
+     .run = preview_run},
     {0},
 };
 

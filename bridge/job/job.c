@@ -16,22 +16,29 @@
 #include "bridge/loop/loop.h"
 
 #define RUNNING_MAX 4
+#define FAR_RUNNING_MAX 3 /* trestle-fetch has one place more, for users that wait themselves */
 #define ENSURE_INTERVAL (600 * G_USEC_PER_SEC) /* the jobs that there must be are looked after */
 #define STATE_INTERVAL (10 * G_USEC_PER_SEC)   /* the metrics are */
 #define LOCK_DEFAULT 60
 #define RETRY_DEFAULT 10
 #define RETRY_MAX_DEFAULT 3600
 
+/* Kinds that take each other's places, and those of no other pool. */
+struct pool {
+    struct jobs *jobs;
+    char *names; /* as an array of PostgreSQL; NULL: there are none */
+    char *locks; /* in the order of names */
+    unsigned running, most;
+    bool asking;
+};
+
 struct jobs {
     struct core *core;
-    GHashTable *kinds;   /* name → const struct job_kind *, borrowed */
-    char *names;         /* of all, as an array of PostgreSQL */
-    char *steady;        /* of those with an interval */
-    char *locks;         /* their locks, in the order of names */
-    struct lease *lease; /* NULL: this is the only instance */
+    GHashTable *kinds;    /* name → const struct job_kind *, borrowed */
+    char *steady;         /* names of those with an interval */
+    struct pool pools[2]; /* near, far */
+    struct lease *lease;  /* NULL: this is the only instance */
     guint timer;
-    unsigned running;
-    bool asking;
     bool left;
     bool freed;                 /* but jobs are running: the last one takes it with it */
     gint64 ensure_at, state_at; /* clock_monotonic: when it is time again */
@@ -61,18 +68,28 @@ const char *job_payload(const struct job *job)
     return job->payload;
 }
 
+static struct pool *pool_of(struct jobs *jobs, const struct job_kind *kind)
+{
+    return &jobs->pools[kind->far ? 1 : 0];
+}
+
+static unsigned running_count(const struct jobs *jobs)
+{
+    return jobs->pools[0].running + jobs->pools[1].running;
+}
+
 /* ---- The end of a run ------------------------------------------------------------------------ */
 
 static void job_free(struct job *job)
 {
     struct jobs *jobs = job->jobs;
-    jobs->running--;
-    metric_set(METRIC_JOBS_RUNNING, jobs->running);
+    pool_of(jobs, job->kind)->running--;
+    metric_set(METRIC_JOBS_RUNNING, running_count(jobs));
     g_free(job->key);
     g_free(job->payload);
     g_free(job->lock);
     g_free(job);
-    if (jobs->freed && jobs->running == 0)
+    if (jobs->freed && running_count(jobs) == 0)
         g_free(jobs);
 }
 
@@ -154,26 +171,28 @@ static void job_begin(struct jobs *jobs, const struct rows *rows, int row)
                         .payload = g_strdup(rows_text(rows, row, JOB_TAKE_PAYLOAD)),
                         .attempts = (int)rows_integer(rows, row, JOB_TAKE_ATTEMPTS),
                         .lock = g_strdup(rows_text(rows, row, JOB_TAKE_LOCK))};
-    jobs->running++;
-    metric_set(METRIC_JOBS_RUNNING, jobs->running);
+    pool_of(jobs, kind)->running++;
+    metric_set(METRIC_JOBS_RUNNING, running_count(jobs));
     kind->run(job);
 }
 
 static void job_taken(const struct rows *rows, enum error_code error, void *data)
 {
-    struct jobs *jobs = data;
-    jobs->asking = false;
+    struct pool *pool = data;
+    pool->asking = false;
     for (int row = 0; error == ERROR_NONE && row < rows_count(rows); row++)
-        job_begin(jobs, rows, row);
+        job_begin(pool->jobs, rows, row);
 }
 
-static void job_take(struct jobs *jobs)
+static void jobs_take(struct pool *pool)
 {
     char limit[12];
-    g_snprintf(limit, sizeof limit, "%u", RUNNING_MAX - jobs->running);
-    const char *values[] = {jobs->names, jobs->locks, limit};
-    jobs->asking = true;
-    archive_query(jobs->core->archive, QUERY_JOB_TAKE, values, job_taken, jobs);
+    if (!pool->names || pool->asking || pool->running >= pool->most)
+        return;
+    g_snprintf(limit, sizeof limit, "%u", pool->most - pool->running);
+    const char *values[] = {pool->names, pool->locks, limit};
+    pool->asking = true;
+    archive_query(pool->jobs->core->archive, QUERY_JOB_TAKE, values, job_taken, pool);
 }
 
 static void jobs_ensured(const struct rows *rows, enum error_code error, void *data)
@@ -214,8 +233,8 @@ void jobs_tick(struct jobs *jobs)
         jobs->state_at = now + STATE_INTERVAL;
         archive_query(archive, QUERY_JOB_STATE, NULL, state_read, NULL);
     }
-    if (!jobs->asking && jobs->running < RUNNING_MAX)
-        job_take(jobs);
+    for (size_t i = 0; i < G_N_ELEMENTS(jobs->pools); i++)
+        jobs_take(&jobs->pools[i]);
     loop_wake();
 }
 
@@ -252,27 +271,39 @@ static void list_add(GString *list, const char *text)
     g_string_append_printf(list, "%s%s", list->len > 1 ? "," : "", text);
 }
 
+static void kind_add(struct jobs *jobs, const struct job_kind *kind, GString *names[2],
+                     GString *locks[2])
+{
+    char lock[12];
+    g_snprintf(lock, sizeof lock, "%u", kind->lock ? kind->lock : LOCK_DEFAULT);
+    g_hash_table_insert(jobs->kinds, (gpointer)(guintptr)kind->name, (gpointer)(guintptr)kind);
+    list_add(names[kind->far], kind->name);
+    list_add(locks[kind->far], lock);
+}
+
 static void kinds_read(struct jobs *jobs, const struct job_kind *const *tables)
 {
-    g_autoptr(GString) names = g_string_new("{");
+    GString *names[] = {g_string_new("{"), g_string_new("{")};
+    GString *locks[] = {g_string_new("{"), g_string_new("{")};
     g_autoptr(GString) steady = g_string_new("{");
-    g_autoptr(GString) locks = g_string_new("{");
     jobs->kinds = g_hash_table_new(g_str_hash, g_str_equal);
     for (; *tables; tables++) {
         for (const struct job_kind *kind = *tables; kind->name; kind++) {
-            char lock[12];
-            g_snprintf(lock, sizeof lock, "%u", kind->lock ? kind->lock : LOCK_DEFAULT);
-            g_hash_table_insert(jobs->kinds, (gpointer)(guintptr)kind->name,
-                                (gpointer)(guintptr)kind);
-            list_add(names, kind->name);
-            list_add(locks, lock);
+            kind_add(jobs, kind, names, locks);
             if (kind->interval > 0)
                 list_add(steady, kind->name);
         }
     }
-    jobs->names = g_strconcat(names->str, "}", NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(jobs->pools); i++) {
+        bool some = names[i]->len > 1;
+        jobs->pools[i] =
+            (struct pool){.jobs = jobs, .most = i == 0 ? RUNNING_MAX : FAR_RUNNING_MAX};
+        jobs->pools[i].names = some ? g_strconcat(names[i]->str, "}", NULL) : NULL;
+        jobs->pools[i].locks = some ? g_strconcat(locks[i]->str, "}", NULL) : NULL;
+        g_string_free(names[i], TRUE);
+        g_string_free(locks[i], TRUE);
+    }
     jobs->steady = g_strconcat(steady->str, "}", NULL);
-    jobs->locks = g_strconcat(locks->str, "}", NULL);
 }
 
 struct jobs *jobs_new(struct core *core, const struct job_kind *const *kinds)
@@ -303,10 +334,12 @@ void jobs_free(struct jobs *jobs)
     g_source_remove(jobs->timer);
     lease_free(jobs->lease);
     g_hash_table_unref(jobs->kinds);
-    g_free(jobs->names);
     g_free(jobs->steady);
-    g_free(jobs->locks);
+    for (size_t i = 0; i < G_N_ELEMENTS(jobs->pools); i++) {
+        g_clear_pointer(&jobs->pools[i].names, g_free);
+        g_clear_pointer(&jobs->pools[i].locks, g_free);
+    }
     jobs->freed = true;
-    if (jobs->running == 0)
+    if (running_count(jobs) == 0)
         g_free(jobs);
 }

@@ -22,6 +22,7 @@ struct job_kind {
     unsigned lock;      /* seconds after which a run counts as abandoned; 0: 60 */
     unsigned retry;     /* seconds to wait after a run that failed, doubled with each; 0: 10 */
     unsigned retry_max; /* at most; 0: 3600 */
+    bool far;           /* it waits for machines of others, and for no place of those that do not */
     /* Does it, and calls job_end() once, now or later, at the latest when the archive is freed. */
     void (*run)(struct job *job);
 };

@@ -38,17 +38,21 @@ static const struct job_kind kinds[] = {
     {0},
 };
 
+static const struct job_kind far_kinds[] = {
+    {.name = "test.far", .lock = 7, .far = true, .run = begin},
+    {0},
+};
+
 static bool publish(void *data, const char *bytes, size_t length)
 {
     (void)data, (void)bytes, (void)length;
     return true;
 }
 
-static void start_with(bool several)
+static void start_of(const struct job_kind *const *tables, bool several)
 {
     static char name[] = "one";
     static struct options options = {.xmpp_secret = name, .cluster_instance = name};
-    static const struct job_kind *const tables[] = {kinds, NULL};
     core = (struct core){.options = &options, .archive = (struct archive *)&core};
     struct bus_transport transport = {NULL, publish, NULL};
     loop_start();
@@ -57,6 +61,12 @@ static void start_with(bool several)
     begun = g_ptr_array_new();
     fake_set_up(true);
     jobs = jobs_new(&core, tables);
+}
+
+static void start_with(bool several)
+{
+    static const struct job_kind *const tables[] = {kinds, NULL};
+    start_of(tables, several);
 }
 
 static void stop(void)
@@ -171,6 +181,34 @@ START_TEST(so_many_run_at_a_time)
 }
 END_TEST
 
+START_TEST(jobs_that_wait_for_others_take_no_place_of_the_rest)
+{
+    static const struct job_kind *const tables[] = {kinds, far_kinds, NULL};
+    const char *cells[3 * 5];
+    for (int i = 0; i < 3; i++)
+        memcpy(&cells[i * 5], ((const char *[]){"test.far", "key", "{}", "1", "123"}),
+               5 * sizeof *cells);
+    start_of(tables, false);
+    tick_first();
+    ck_assert_str_eq(fake_value(0), "{test.often,test.once,test.reap}");
+    fake_answer(0, 5, NULL);
+    ck_assert_int_eq(fake_asked(), QUERY_JOB_TAKE);
+    ck_assert_str_eq(fake_value(0), "{test.far}");
+    ck_assert_str_eq(fake_value(1), "{7}");
+    ck_assert_str_eq(fake_value(2), "3");
+    fake_answer(3, 5, cells);
+    ck_assert_uint_eq(begun->len, 3);
+    jobs_tick(jobs);
+    ck_assert_uint_eq(fake_questions(), 1); /* none for what is far */
+    ck_assert_str_eq(fake_value(0), "{test.often,test.once,test.reap}");
+    ck_assert_str_eq(fake_value(2), "4");
+    fake_answer(0, 5, NULL);
+    while (begun->len > 0)
+        job_end(g_ptr_array_steal_index(begun, 0), JOB_DONE, NULL, NULL);
+    stop();
+}
+END_TEST
+
 START_TEST(what_a_statement_says_of_its_work_counts)
 {
     start_with(false);
@@ -255,7 +293,8 @@ START_TEST(of_several_instances_the_holder_of_the_lease_runs_them)
 END_TEST
 
 UNIT_MAIN("jobs", a_job_that_is_due_is_run, a_failed_run_is_tried_later_and_later_up_to_a_ceiling,
-          so_many_run_at_a_time, what_a_statement_says_of_its_work_counts,
+          so_many_run_at_a_time, jobs_that_wait_for_others_take_no_place_of_the_rest,
+          what_a_statement_says_of_its_work_counts,
           without_a_database_nothing_is_begun_and_no_end_is_lost,
           what_ends_after_the_runner_ends_quietly,
           of_several_instances_the_holder_of_the_lease_runs_them)
