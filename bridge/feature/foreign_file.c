@@ -17,20 +17,25 @@
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/job/job.h"
+#include "bridge/loop/disk.h"
 #include "bridge/media/adopt.h"
+#include "bridge/media/bucket.h"
 #include "bridge/media/fetch.h"
 #include "bridge/media/media.h"
+#include "bridge/media/shelf.h"
 #include "bridge/media/type.h"
 
 #define SECONDS_MAX 300
 #define ATTEMPT_MAX 3600 /* seconds between attempts, at most */
 
 struct getting {
+    struct disk_work work; /* its first member */
     struct job *job;
     struct core *core;
     struct uuid id;
     guint8 key[FILE_KEY_SIZE];
     int fd;
+    bool stored; /* its bytes are on the shelf */
     char *type, *aesgcm, *sha256;
 };
 
@@ -51,9 +56,35 @@ static void getting_end(struct getting *getting, enum error_code error)
 
 /* ---- What is known of it now ----------------------------------------------------------------- */
 
+static struct getting *getting_of(struct disk_work *work)
+{
+    return (struct getting *)(void *)work;
+}
+
+static void run_discard(struct disk_work *work)
+{
+    struct getting *getting = getting_of(work);
+    g_autofree char *path = shelf_path(media_folder(), &getting->id, "");
+    getting->stored = !shelf_remove(path);
+}
+
+static void bytes_discarded(struct disk_work *work)
+{
+    struct getting *getting = getting_of(work);
+    getting_end(getting, getting->stored ? ERROR_UNAVAILABLE : ERROR_NONE);
+}
+
+/* Bytes for which there is no room, or of which no row knows, do not stay: no quota has them. */
 static void file_noted(const struct change_result *result, void *data)
 {
-    getting_end(data, result->error);
+    struct getting *getting = data;
+    bool lost = result->error == ERROR_NONE && json_is_false(json_object_get(result->json, "kept"));
+    if (!getting->stored || !lost || !media_is_on()) {
+        getting_end(getting, result->error);
+        return;
+    }
+    getting->work = (struct disk_work){run_discard, bytes_discarded, bucket_is_set()};
+    disk_submit(&getting->work);
 }
 
 /* ARGUMENTS is taken. */
@@ -87,6 +118,7 @@ static void file_adopted(const struct adopted *adopted, void *data)
         getting_end(getting, adopted->error != ERROR_NONE ? adopted->error : ERROR_UNAVAILABLE);
         return;
     }
+    getting->stored = true;
     g_autofree char *key = g_base64_encode(wrapped, sizeof wrapped);
     bool rendered = media_type_is_rendered(adopted->type, media_has_films());
     file_note(getting, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s*, s:I, s:I}", "key", key,
@@ -193,7 +225,12 @@ static void file_run(struct job *job)
 }
 
 static const struct job_kind jobs[] = {
-    {.name = "file.fetch", .lock = 600, .retry = 30, .retry_max = ATTEMPT_MAX, .run = file_run},
+    {.name = "file.fetch",
+     .lock = 600,
+     .retry = 30,
+     .retry_max = ATTEMPT_MAX,
+     .far = true,
+     .run = file_run},
     {0},
 };
 

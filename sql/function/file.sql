@@ -309,7 +309,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- It lies here now: { id, key, key_name, size, sha256, type, kind, state, scan } and quota_user, quota_total, as of
--- file_create(); or it cannot: { id, problem }.
+-- file_create(); or it cannot: { id, problem }. The result is { kept }; false: the row does not know of any bytes.
 CREATE FUNCTION change_file_fetched(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -319,7 +319,8 @@ DECLARE
 BEGIN
   SELECT * INTO f FROM files x WHERE x.id = (p_arguments->>'id')::uuid AND x.state = 'remote' FOR UPDATE;
   outcome := CASE WHEN f.id IS NULL THEN 1 ELSE 0 END;
-  IF outcome > 0 THEN
+  IF outcome > 0 THEN -- another run got it, or nobody wants it any more
+    result := jsonb_build_object('kept', EXISTS (SELECT FROM files x WHERE x.id = (p_arguments->>'id')::uuid AND x.key IS NOT NULL));
     RETURN;
   END IF;
   IF problem_ IS NULL AND NOT file_reserve(f.user_id, (p_arguments->>'size')::bigint, (p_arguments->>'quota_user')::bigint) THEN
@@ -328,7 +329,8 @@ BEGIN
     UPDATE file_usage u SET bytes = u.bytes - (p_arguments->>'size')::bigint WHERE u.user_id = f.user_id;
     problem_ := 'there is no room for it';
   END IF;
-  IF problem_ IS NOT NULL THEN -- what came of it, if anything, goes with the row
+  result := jsonb_build_object('kept', problem_ IS NULL);
+  IF problem_ IS NOT NULL THEN
     UPDATE files x SET problem = problem_ WHERE x.id = f.id;
   ELSE
     UPDATE files x SET key = p_arguments->>'key', key_name = p_arguments->>'key_name', size = (p_arguments->>'size')::bigint,

@@ -27,8 +27,8 @@ def image(data=PICTURE, type="image/png"):
 
 
 class World:
-    def __init__(self, web, other, server, daemon):
-        self.web, self.other, self.server, self.daemon = web, other, server, daemon
+    def __init__(self, web, other, server, daemon, store):
+        self.web, self.other, self.server, self.daemon, self.store = web, other, server, daemon, store
 
     def app(self, name, **claims):
         return App(self.daemon, f"{name}{next(names)}", **claims)
@@ -47,12 +47,13 @@ class World:
 def world(running_stack, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fetch")
     with Foreign({}) as web, Foreign({"/": page("secret")}) as other, FakeXmpp() as server:
-        options = {"media": {"store": folder / "files", "key": "ab" * 32, "url": "http://files.test", "link_time": 600},
+        options = {"media": {"store": folder / "files", "key": "ab" * 32, "url": "http://files.test", "link_time": 600,
+                             "quota_user": 300_000},
                    "fetch": {"previews": "on", "files": "on", "pictures": "on", "allow": web.address, "file_max": 300_000},
                    "limits": {"previews": 0}}
         with Daemon(running_stack, server.port, options, secret=server.secret) as daemon:
             server.wait_stream()
-            yield World(web, other, server, daemon)
+            yield World(web, other, server, daemon, folder / "files")
 
 
 def test_a_page_says_what_it_is(world):
@@ -71,7 +72,7 @@ def test_a_page_says_what_it_is(world):
     assert world.preview(world.app("bella"), url) == seen and world.web.count(path) == 1  # it is known
     # In another charset, behind a redirect, without more than a title.
     latin = world.serve((200, {"Content-Type": "text/html; charset=iso-8859-1"}, "<title>Café</title>".encode("latin-1")))
-    moved = world.serve((302, {"Location": latin.removeprefix(world.web.origin)}, b""))
+    moved = world.serve((302, {"Location": latin.removeprefix(world.web.origin), "Content-Type": "text/html"}, b"<title>Moved</title>"))
     assert world.preview(alice, moved) == {"url": moved, "title": "Café", "description": None, "site_name": None, "image_url": None}
 
 
@@ -144,7 +145,8 @@ def test_pages_that_mean_harm(world):
     bomb = world.serve((200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, b"\x1f\x8b" + bytes(1000)))
     other = world.serve((200, {"Content-Type": "application/pdf"}, b"<title>x</title>"))
     broken = world.serve((200, {}, lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<t")))
-    for url in (loop, endless, deep, heads, bomb, other, broken, world.serve((500, {}, b"")), world.serve((200, {"Content-Type": "text/html"}, b""))):
+    led = world.serve((301, {"Location": "/", "Content-Type": "text/html"}, itertools.repeat(b"<p>" * 4096)))
+    for url in (loop, led, endless, deep, heads, bomb, other, broken, world.serve((500, {}, b"")), world.serve((200, {"Content-Type": "text/html"}, b""))):
         world.preview(alice, url, 422)
     # What a page claims of its picture is not believed; the rest is shown all the same.
     for picture in (world.serve((200, {"Content-Type": "image/png"}, b"<script>")), world.serve(image(b"x" * 2_000_000)),
@@ -159,14 +161,14 @@ def test_pages_that_mean_harm(world):
     assert world.preview(alice, long)["title"] == "Long"
 
 
-def send_link(world, alice, url, more=""):
-    world.server.send(f"<message from='bob@example.org/x' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'>"
+def send_link(world, alice, url, more="", sender="bob"):
+    world.server.send(f"<message from='{sender}@example.org/x' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'>"
                       f"<body>{url}</body><x xmlns='{OOB}'><url>{url}</url></x>{more}</message>")
 
 
-def befriended(world):
+def befriended(world, other="bob"):
     alice = world.app("alice")
-    alice.conversation_with(jid="bob@example.org")
+    alice.conversation_with(jid=f"{other}@example.org")
     return alice
 
 
@@ -206,6 +208,20 @@ def test_files_of_others_come_here(world):
             send_link(world, alice, url)
             assert arrived(socket, remote_url=url, problem=problem)["status"] == "remote", url
     assert sealed and not world.other.asked
+
+
+def test_what_there_is_no_room_for_does_not_stay(world):
+    alice = befriended(world, "carol")
+    with alice.ws() as socket:
+        kept, more = (world.serve((200, {"Content-Type": "application/octet-stream"}, os.urandom(200_000)), ".bin") for _ in range(2))
+        send_link(world, alice, kept, sender="carol")
+        kept = arrived(socket, status="complete", remote_url=kept)
+        send_link(world, alice, more, sender="carol")
+        gone = arrived(socket, remote_url=more, problem="there is no room for it")
+    assert gone["status"] == "remote" and get(local(world, kept["download_url"])).status == 200
+    # A file is called by its id. The kept one is found that way, so the other one would be.
+    assert list(world.store.rglob(f"*{kept['id']}*"))
+    wait_for("its bytes are gone", lambda: not list(world.store.rglob(f"*{gone['id']}*")))
 
 
 def test_pictures_that_tokens_name(world):
