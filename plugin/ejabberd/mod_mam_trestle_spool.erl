@@ -29,10 +29,21 @@ table(Host) ->
     gen_mod:get_module_proc(Host, mod_mam_trestle_state).
 
 %% Why connections to PostgreSQL cannot be used; none: they can.
-note_problem(Host, Problem) ->
+note_problem(Host, Said) ->
+    Problem = printable(Said),
     Before = ets:lookup(table(Host), problem),
     ets:insert(table(Host), {problem, Problem}),
     Before /= [] andalso Before /= [{problem, Problem}] andalso mod_trestle:archive_changed(Host).
+
+%% As it may stand in XML: PostgreSQL may speak in any charset before it knows ours.
+printable(none) ->
+    none;
+printable(Text) ->
+    Letters = case unicode:characters_to_list(Text) of
+                  List when is_list(List) -> List;
+                  _ -> [case Byte < 128 of true -> Byte; false -> $? end || <<Byte>> <= Text]
+              end,
+    unicode:characters_to_binary([case Letter < 32 of true -> $\s; false -> Letter end || Letter <- lists:sublist(Letters, 200)]).
 
 %% {Problem, bytes that wait}.
 state(Host) ->

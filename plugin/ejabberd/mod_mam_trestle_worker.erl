@@ -147,6 +147,7 @@ problem(Why) when is_list(Why) ->
 problem({Why, {gen_server, call, _}}) -> problem(Why);
 problem(undef) -> <<"Erlang's client of PostgreSQL is not installed (Debian: erlang-p1-pgsql)">>;
 problem(timeout) -> <<"PostgreSQL does not answer">>;
+problem({Why, [{_, _, _, _} | _]}) -> problem(Why); % what it was called with, a password for one, is nobody's business
 problem(Why) -> str:format("~p", [Why]).
 
 db_ask(#{db := undefined} = State, _Name, _Parameters) ->

@@ -96,13 +96,20 @@ def test_a_role_that_may_not_keep_the_archive(stack):
     """The server says so of its own driver, and nothing that is said meanwhile is lost."""
     config, uri = stack.info["config"], stack.info["database"]
     role = psql(uri, "SELECT role FROM mam_roles WHERE host = 'example.org'")
+    tried = psql(uri, "SELECT pg_get_functiondef('mam_try(text)'::regprocedure)")
     psql(uri, f"SELECT mam_forbid('{role}', 'example.org')")
     try:
         assert "no role keeps the archives of example.org" in doctor(config)["archives"][0]
         stack.restart("xmpp")
         wait_for("the driver says why", lambda: "keeps no archive" in host_of(stack).get("archive_problem", ""))
         assert "keeps no archive of example.org: SELECT mam_allow" in doctor(config)["archive"][0]
+        # What PostgreSQL says is long, in any language, and stands in XML all the same.
+        psql(uri, "CREATE OR REPLACE FUNCTION mam_try(p_host text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS "
+                  "$$ BEGIN RAISE EXCEPTION USING MESSAGE = 'nö' || chr(10) || repeat('ä', 300); END $$")
+        stack.restart("xmpp")
+        wait_for("the driver says that", lambda: "nö ää" in host_of(stack).get("archive_problem", ""))
     finally:
+        psql(uri, tried)
         psql(uri, f"SELECT mam_allow('{role}', 'example.org')")
     stack.restart("xmpp")
     wait_for("all is well", lambda: host_of(stack).get("archive_problem") == "")

@@ -11,6 +11,7 @@ local async = require "util.async";
 local jid = require "util.jid";
 local new_id = require "util.id".medium;
 local stringprep = require "util.encodings".stringprep;
+local valid_utf8 = require "util.encodings".utf8.valid;
 local storagemanager = require "core.storagemanager";
 local user_exists = require "core.usermanager".user_exists;
 
@@ -94,11 +95,18 @@ local function archive_is_ours()
 	return hosts[host].modules.mam and driver == "trestle";
 end
 
+-- As it may stand in XML: PostgreSQL may speak in any charset before it knows ours.
+local function printable(text)
+	text = text:gsub("%c", " ");
+	if #text > 200 then text = text:sub(1, 200):gsub("[\194-\244][\128-\191]*$", ""); end
+	return valid_utf8(text) and text or (text:gsub("[\128-\255]", "?"));
+end
+
 -- How the driver of the archive is, if it has told: what is wrong, and how many bytes wait.
 local function archive_state()
 	local state = archive_is_ours() and archives[host];
 	if not state then return; end
-	return state.problem and state.problem:sub(1, 200), state.waiting > 0 and ("%d"):format(state.waiting) or nil;
+	return state.problem and printable(state.problem), state.waiting > 0 and ("%d"):format(state.waiting) or nil;
 end
 
 -- Whom the rule lets in: all, some, none.
