@@ -368,7 +368,7 @@ static bool batch_retried(struct batch *batch, const PGresult *result)
         return false;
     for (GList *link = batch->writes.head; link; link = link->next)
         ((struct write *)link->data)->victim++;
-    guint milliseconds = VICTIM_DELAY << most;
+    guint milliseconds = (guint)VICTIM_DELAY << most;
     log_info(AREA_ARCHIVE, "batch-retried", "kind=%d rows=%u times=%u", (int)batch->kind,
              batch->writes.length, most + 1);
     writer->retry_at = clock_monotonic() + (gint64)milliseconds * 1000;

@@ -365,6 +365,7 @@ static void write_suppressed(enum log_area area, const char *event, guint64 supp
     write_or_count(&main_sink, line, length);
 }
 
+G_GNUC_PRINTF(3, 0)
 static size_t finish_line(char *line, size_t length, const char *format, va_list arguments)
 {
     if (format) {

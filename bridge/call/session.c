@@ -113,9 +113,10 @@ static void on_other_client(const struct stanza_context *context,
         return;
     }
     struct call *call = call_of_user(&account->id);
-    g_autofree char *from = deed.from = g_strdup(context->from);
+    deed.from = g_strdup(context->from);
     if (call && strcmp(call->sid, message->id) == 0)
         other_client_does(call, &deed);
+    g_free(deed.from);
 }
 
 /* ---- Every message --------------------------------------------------------------------------- */

@@ -111,10 +111,10 @@ static bool arguments_allow(scmp_filter_ctx filter)
     static const int families[] = {AF_INET, AF_INET6};
     for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
         if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM)) != 0 ||
             seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0),
                              SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)) != 0)
             return false;
     }
