@@ -443,9 +443,10 @@ END $$;
 
 -- The newest seq of a conversation; 0: it has no message.
 CREATE FUNCTION message_last(p_conversation uuid) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT coalesce((SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0)
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce((SELECT m.seq FROM messages m WHERE m.conversation_id = p_conversation ORDER BY m.seq DESC LIMIT 1), 0);
+END $$;
 
 -- The seq of the first message above p_low that came at p_time or later; one more than the last when there is none. Times
 -- follow seq, but for archives that were taken over: halving finds one of several borders there.
