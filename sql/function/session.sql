@@ -84,7 +84,7 @@ BEGIN
 END $$;
 
 -- The scopes of a server key, and the user named p_on_behalf (NULL: nobody) with the state of whom the
--- key lets in. No row: there is no such key (any more). id is NULL: there is no such user.
+-- key lets in. No row: there is no such key (any more). id is NULL: there is no such user, or it was deleted.
 CREATE FUNCTION server_key_sign_in(p_digest bytea, p_on_behalf text)
 RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
                "position" bigint, created_at bigint, scopes text)
@@ -92,7 +92,7 @@ LANGUAGE sql STABLE AS $$
   SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position, c.created_at,
          array_to_string(k.scopes, ' ')
     FROM server_keys k
-    LEFT JOIN LATERAL user_find(p_on_behalf) u ON true
+    LEFT JOIN LATERAL user_find(p_on_behalf) u ON NOT user_is_deleted(u.id)
     CROSS JOIN LATERAL session_check(u.id, NULL, NULL) c
     WHERE k.digest = p_digest AND k.revoked_at IS NULL
 $$;

@@ -37,10 +37,11 @@ BEGIN
   END IF;
   PERFORM session_close_all(u.id);
   UPDATE users x SET deleted_at = clock_timestamp(), gone_id = user_gone_id(u.external_id), external_id = NULL, username = NULL,
-      name = user_deleted_name(), own_name = true, avatar_url = NULL, avatar_hash = NULL, announced_hash = NULL, bio = NULL,
+      name = user_deleted_name(), own_name = true, avatar_url = NULL, avatar_hash = NULL, avatar_copy = NULL, announced_hash = NULL, bio = NULL,
       last_seen_at = NULL, staff = '{}', folded = NULL, privacy_presence = 'nobody', privacy_last_seen = 'nobody',
       updated_at = now()
     WHERE x.id = u.id;
+  PERFORM picture_release(u.avatar_hash), picture_release(u.avatar_copy);
   DELETE FROM user_words w WHERE w.user_id = u.id;
   PERFORM event_add('user.updated', 'partners', NULL, u.id);
   PERFORM job_add('user.delete', u.id::text, clock_timestamp());

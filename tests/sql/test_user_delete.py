@@ -118,3 +118,24 @@ def test_reset(db, cast):
     assert done["outcome"] == 0 and done["result"] == {"user_id": alice, "jid": "alice@app.example.org", "limits_removed": 2}
     assert db.one("SELECT signed_out_at IS NOT NULL FROM user_access WHERE user_id = %s", alice)
     assert db.change("user_reset", None, user="nobody")["outcome"] == 2
+
+
+def test_pictures_go_too(db, cast):
+    alice, bella = cast[:2]
+    db.rows("INSERT INTO pictures (hash, type, image, png, width, height)"
+            " SELECT h, 'image/png', '', '', 1, 1 FROM unnest('{own,copied,shared}'::text[]) h")
+    db.rows("UPDATE users SET avatar_hash = 'own', avatar_url = 'https://a.example/a.png', avatar_copy = 'copied' WHERE id = %s", alice)
+    db.rows("UPDATE users SET avatar_url = 'https://a.example/b.png', avatar_copy = 'shared' WHERE id = ANY (%s::uuid[])", cast[1:3])
+    delete(db, alice, bella)
+    assert db.rows("SELECT avatar_url, avatar_hash, avatar_copy FROM users WHERE deleted_at IS NOT NULL GROUP BY 1, 2, 3") == [
+        {"avatar_url": None, "avatar_hash": None, "avatar_copy": None}]
+    assert [p["hash"] for p in db.rows("SELECT hash FROM pictures")] == ["shared"], "what somebody else has stays"
+
+
+def test_no_server_key_acts_for_somebody_who_is_gone(db, cast):
+    alice, bella = cast[:2]
+    db.rows("INSERT INTO server_keys (name, digest, scopes) VALUES ('k', '\\x01', '{act}')")
+    delete(db, alice)
+    who = "SELECT id, scopes FROM server_key_sign_in('\\x01', %s)"
+    assert db.rows(who, str(alice)) == [{"id": None, "scopes": "act"}]
+    assert db.rows(who, str(bella)) == [{"id": bella, "scopes": "act"}]
