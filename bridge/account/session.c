@@ -130,9 +130,11 @@ struct keeping {
 static void kept_read(const struct rows *rows, enum error_code error, void *data)
 {
     g_autofree struct keeping *keeping = data;
-    gint64 expires = error == ERROR_NONE && rows_count(rows) == 1
-                         ? rows_integer(rows, 0, SESSION_RENEW_EXPIRES)
-                         : 0;
+    if (error != ERROR_NONE || rows_count(rows) != 1) {
+        keeping->done(keeping->before, keeping->data);
+        return;
+    }
+    gint64 expires = rows_integer(rows, 0, SESSION_RENEW_EXPIRES);
     keeping->done(expires > keeping->before ? expires : 0, keeping->data);
 }
 

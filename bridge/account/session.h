@@ -96,8 +96,8 @@ void session_sign_in(struct sessions *sessions, const struct credentials *creden
                      session_done done, void *data);
 
 /* Puts off the end of the session of GRANT, if that can be and half of its time is over. False: it
- * cannot, or there is time. Else DONE is called once, later, with when it ends now; 0: that is not
- * known, or it will not be put off any more. */
+ * cannot, or there is time. Else DONE is called once, later, with when it ends now, which is as
+ * before when the database did not say; 0: it will not be put off any more. */
 typedef void (*session_kept)(gint64 expires, void *data);
 bool session_keep(struct sessions *sessions, const struct grant *grant, session_kept done,
                   void *data);

@@ -525,6 +525,11 @@ START_TEST(use_puts_the_end_of_a_session_off)
     ck_assert_int_eq(fake_asked(), QUERY_SESSION_RENEW);
     ck_assert(session_lookup(core.sessions, &cookie, &session)); /* it is asked once at a time */
     const char *expires[] = {later};
+    /* A database that is away for a moment ends nobody's session. */
+    fake_fail(ERROR_UNAVAILABLE);
+    ck_assert(session_lookup(core.sessions, &cookie, &session));
+    ck_assert(session.grant.renews);
+    ck_assert_int_eq(fake_asked(), QUERY_SESSION_RENEW);
     fake_answer(1, 1, expires);
     ck_assert(session_lookup(core.sessions, &cookie, &session));
     ck_assert_int_eq(session.grant.expires, now + 60 * G_USEC_PER_SEC);
