@@ -49,7 +49,8 @@ static bool hook_post(struct hook *hook, const char *body, struct asking *asking
 bool hook_ask(struct hook *hook, json_t *question, hook_answer done, void *data)
 {
     char *body = json_dumps(question, JSON_COMPACT);
-    bool asks = body && breaker_admits(&hook->breaker);
+    /* That many ask at once says nothing about the hook, and nothing to its breaker. */
+    bool asks = body && !http_client_is_full(hook->client) && breaker_admits(&hook->breaker);
     json_decref(question);
     if (asks) {
         struct asking *asking = g_new0(struct asking, 1);

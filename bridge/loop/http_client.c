@@ -193,14 +193,21 @@ static void asking_prepare(struct asking *asking, const struct http_post *post)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, asking);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    /* A name that is still looked up is left to its thread, and not waited for. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)post->timeout);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)post->timeout);
+}
+
+bool http_client_is_full(const struct http_client *client)
+{
+    return client->asked.length >= client->most;
 }
 
 bool http_client_post(struct http_client *client, const struct http_post *post, http_answer done,
                       void *data)
 {
-    if (client->asked.length >= client->most)
+    if (http_client_is_full(client))
         return false;
     struct asking *asking = g_new0(struct asking, 1);
     asking->client = client;

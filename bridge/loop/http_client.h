@@ -25,6 +25,9 @@ struct http_client *http_client_new(unsigned most);
 /* Who waits is told that there was no answer. Not from inside an http_answer. */
 void http_client_free(struct http_client *client);
 
+/* Whether as many are asked as may be. */
+bool http_client_is_full(const struct http_client *client);
+
 /* All is copied. DONE is told later, exactly once. False: too many are asked; it is told nothing.
  */
 bool http_client_post(struct http_client *client, const struct http_post *post, http_answer done,

@@ -282,6 +282,7 @@ core_tests = \
   tests/unit/core_relation_test \
   tests/unit/cluster_sequencer_test \
   tests/unit/account_session_test \
+  tests/unit/core_hook_test \
   tests/unit/core_typing_test
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -324,6 +325,9 @@ tests_unit_core_operation_test_LDADD = $(core_test_libs)
 tests_unit_core_relation_test_SOURCES = tests/unit/core_relation_test.c $(fake_archive)
 tests_unit_core_relation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_relation_test_LDADD = $(core_test_libs)
+tests_unit_core_hook_test_SOURCES = tests/unit/core_hook_test.c tests/unit/unit.h
+tests_unit_core_hook_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_hook_test_LDADD = $(core_test_libs) $(CURL_LIBS)
 tests_unit_account_session_test_SOURCES = tests/unit/account_session_test.c $(fake_archive)
 tests_unit_account_session_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_account_session_test_LDADD = $(core_test_libs)
