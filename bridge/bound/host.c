@@ -56,22 +56,24 @@ struct bound_host *bound_host_of(const struct bound *bound, const char *address)
     return g_hash_table_lookup(bound->hosts, name);
 }
 
+/* A letter that is cut in the middle is none: what is kept goes into JSON and the log. */
 static void text_keep(char **place, const char *text)
 {
+    g_autofree char *cut = g_strndup(text, TEXT_MAX);
     g_free(*place);
-    *place = g_strndup(text, TEXT_MAX);
+    *place = g_utf8_make_valid(cut, -1);
 }
 
 static void host_note(struct bound_host *host, const struct bound_hello *hello)
 {
     bool fine = !host->archive_problem || !*host->archive_problem;
-    if (fine != (*hello->archive_problem == '\0'))
-        log_warning(AREA_LINK, fine ? "bound-archive-away" : "bound-archive-back",
-                    "host=%s reason=\"%.*s\"", host->domain, TEXT_MAX, hello->archive_problem);
     text_keep(&host->server, hello->server);
     text_keep(&host->plugin, hello->plugin);
     text_keep(&host->users, hello->users);
     text_keep(&host->archive_problem, hello->archive_problem);
+    if (fine != (*host->archive_problem == '\0'))
+        log_warning(AREA_LINK, fine ? "bound-archive-away" : "bound-archive-back",
+                    "host=%s reason=\"%s\"", host->domain, host->archive_problem);
     host->archive_waiting = hello->archive_waiting;
     g_clear_pointer(&host->refusal, g_free);
 }

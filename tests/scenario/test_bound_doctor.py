@@ -105,9 +105,9 @@ def test_a_role_that_may_not_keep_the_archive(stack):
         assert "keeps no archive of example.org: SELECT mam_allow" in doctor(config)["archive"][0]
         # What PostgreSQL says is long, in any language, and stands in XML all the same.
         psql(uri, "CREATE OR REPLACE FUNCTION mam_try(p_host text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS "
-                  "$$ BEGIN RAISE EXCEPTION USING MESSAGE = 'nö' || chr(10) || repeat('ä', 300); END $$")
+                  "$$ BEGIN RAISE EXCEPTION USING MESSAGE = 'nö' || chr(10) || 'x' || repeat('ä', 300); END $$")
         stack.restart("xmpp")
-        wait_for("the driver says that", lambda: "nö ää" in host_of(stack).get("archive_problem", ""))
+        wait_for("the driver says that", lambda: "nö xää" in host_of(stack).get("archive_problem", ""))
     finally:
         psql(uri, tried)
         psql(uri, f"SELECT mam_allow('{role}', 'example.org')")
