@@ -84,15 +84,20 @@ BEGIN
                  JOIN files f ON f.id = x.id::uuid ORDER BY x.n);
 END $$;
 
--- The messages are gone: so are their files that no other message has.
+-- The messages are gone: so are their files that no other message has. What somebody on XMPP has uploaded is known there by its
+-- link, and not for whoever else has sent that here to take away: it stays for a while, as it would have without them.
 CREATE FUNCTION attachment_forget(p_messages uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   lost uuid[];
+  linked uuid[];
 BEGIN
-  WITH gone AS (DELETE FROM attachments a WHERE a.message_id = ANY (p_messages) RETURNING a.file_id)
-    SELECT array_agg(g.file_id) INTO lost FROM gone g;
-  UPDATE files f SET state = 'removed', due_at = now()
+  WITH gone AS (DELETE FROM attachments a WHERE a.message_id = ANY (p_messages) RETURNING a.file_id, a.message_id)
+    SELECT array_agg(g.file_id), array_agg(g.file_id) FILTER (WHERE f.url IS NULL AND u.kind <> 'hosted' AND m.sender_id <> u.id)
+      INTO lost, linked
+      FROM gone g JOIN messages m ON m.id = g.message_id JOIN files f ON f.id = g.file_id JOIN users u ON u.id = f.user_id;
+  UPDATE files f SET state = CASE WHEN f.id = ANY (linked) THEN f.state ELSE 'removed' END,
+      due_at = CASE WHEN f.id = ANY (linked) AND f.state <> 'removed' THEN least(now() + interval '30 days', f.expires_at) ELSE now() END
     WHERE f.id = ANY (lost) AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id);
   PERFORM link_forget(p_messages);
 END $$;

@@ -15,6 +15,7 @@ from harness.files import get
 from harness.inbox import wait_for
 from harness.rest import http_request
 from harness.xmpp import CLIENT, XmppError, run
+from test_edits import retract
 
 UPLOAD, OOB = "urn:xmpp:http:upload:0", "jabber:x:oob"
 
@@ -65,6 +66,22 @@ def test_a_slot_is_filled_and_an_app_gets_the_file(app, bob):
         assert (file["id"], file["status"], file["remote_url"]) == (made.json["id"], "complete", None)
         assert file["thumbnail_url"] and get(file["download_url"]).raw == pictures.png(320, 200)
         assert alice.messages(talk)["items"][-1]["attachments"][0]["id"] == file["id"]
+
+
+def test_who_sends_a_link_on_does_not_take_the_file_away(app, bob, xmpp):
+    alice, carol = app("alice"), xmpp("carol")
+    target, link = ask(bob, domain_of(alice), "notes.bin", 9, "application/octet-stream")
+    assert put(target, b"some text").status == 201
+    for sender, left in ((carol, 200), (bob, 410)):
+        talk = alice.conversation_with(jid=sender.bare)
+        id = str(uuid.uuid4())
+        with alice.ws() as socket:
+            sender.send_raw(f"<message xmlns='{CLIENT}' to='{alice.me()['jid']}' type='chat' id='{id}'>"
+                            f"<body>{link}</body><x xmlns='{OOB}'><url>{link}</url></x></message>")
+            assert socket.expect("message.new")["payload"]["attachments"][0]["status"] == "complete"
+            retract(sender, alice.me()["jid"], id)
+            wait_for("it is retracted", lambda: not alice.messages(talk)["items"][-1]["attachments"])
+        assert get(link).status == left, sender.bare
 
 
 def test_slixmpps_plugin_uploads(app, bob):
