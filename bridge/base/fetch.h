@@ -17,6 +17,7 @@ enum fetch_outcome {
     FETCH_OTHER_TYPE = 5,
     FETCH_REFUSED = 6,     /* the other side has it not, or not for us */
     FETCH_UNREACHABLE = 7, /* nobody there, no answer, or not in time */
+    FETCH_UNTRIED = 8,     /* of no program: too many wait, or nothing is fetched any more */
 };
 
 #define FETCH_URL_MAX 2048

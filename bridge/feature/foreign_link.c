@@ -109,16 +109,16 @@ static const struct content contents[] = {
 
 static void preview_noted(const struct change_result *result, void *data)
 {
-    bool done = result->error == ERROR_NONE;
-    job_end(data, done ? JOB_DONE : JOB_FAILED, NULL,
-            done ? NULL : error_info(result->error)->code);
+    bool done = change_succeeded(result);
+    enum error_code error = result->error != ERROR_NONE ? result->error : ERROR_UNAVAILABLE;
+    job_end(data, done ? JOB_DONE : JOB_FAILED, NULL, done ? NULL : error_info(error)->code);
 }
 
 static void preview_got(const struct preview_view *view, void *data)
 {
     struct job *job = data;
     struct core *core = job_core(job);
-    (void)view; /* it is known now, and so is that there is none */
+    (void)view; /* it is known now, and so is that there is none; else the change says so */
     if (core->archive)
         change_submit(core, "link_arrived", NULL, json_pack("{s:s}", "message_id", job_key(job)),
                       preview_noted, job);

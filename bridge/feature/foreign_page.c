@@ -33,6 +33,7 @@ struct looking {
     char *url, *owner;
     GArray *waiters; /* struct waiter */
     json_t *facts;   /* of link_store() in SQL */
+    bool untried;    /* what the page has was not asked: nothing is known of it */
 };
 
 static GHashTable *lookings; /* url → struct looking */
@@ -70,7 +71,8 @@ static void looking_store(struct looking *looking)
     g_snprintf(seconds, sizeof seconds, "%" G_GINT64_FORMAT,
                facts ? keep : MIN(keep, NOTHING_SECONDS));
     const char *values[] = {looking->url, facts, seconds};
-    if (looking->core->archive)
+    bool tried = facts || !looking->untried;
+    if (looking->core->archive && tried)
         archive_query_binary(looking->core->archive, QUERY_LINK_STORE, values, looking_stored,
                              looking);
     else
@@ -104,6 +106,7 @@ static void facts_found(const char *lines, void *data)
     for (guint i = 0; each[i]; i++)
         line_read(facts, each[i]);
     const char *image = json_string_value(json_object_get(facts, "image"));
+    looking->untried = !lines && !fetches_are_on();
     if (!json_object_get(facts, "title")) {
         json_decref(facts);
         looking_store(looking);
@@ -119,6 +122,7 @@ static void facts_found(const char *lines, void *data)
 static void page_fetched(const struct fetched *fetched, void *data)
 {
     struct looking *looking = data;
+    looking->untried = fetched->outcome == FETCH_UNTRIED;
     if (fetched->outcome == FETCH_DONE)
         fetch_facts(fetched->bytes, fetched->type, fetched->url, facts_found, looking);
     else

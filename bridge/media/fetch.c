@@ -51,7 +51,7 @@ static void fetching_tell(struct fetching *fetching, const struct fetched *fetch
 
 static void fetching_give_up(gpointer data)
 {
-    static const struct fetched nothing = {.outcome = FETCH_UNREACHABLE};
+    static const struct fetched nothing = {.outcome = FETCH_UNTRIED};
     fetching_tell(data, &nothing);
     fetching_free(data);
 }
@@ -175,11 +175,11 @@ static void next_start(void *data)
 
 static void fetching_add(struct fetching *fetching)
 {
-    if (!work.program || work.waiting.length >= WAITING_MAX) {
+    /* Facts are the second half of what has begun. */
+    if (!work.program || (!fetching->facts && work.waiting.length >= WAITING_MAX)) {
         loop_defer(fetching_give_up, fetching);
         return;
     }
-    /* Facts are the second half of what has begun. */
     if (fetching->facts)
         g_queue_push_head(&work.waiting, fetching);
     else
@@ -204,6 +204,11 @@ void fetch_facts(GBytes *bytes, const char *type, const char *url, facts_done do
     fetching->type = g_strdup(type);
     fetching->url = g_strdup(url);
     fetching_add(fetching);
+}
+
+bool fetches_are_on(void)
+{
+    return work.program != NULL;
 }
 
 void fetches_start(const struct options *options)

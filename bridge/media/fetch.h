@@ -37,10 +37,11 @@ struct fetch_plan {
 };
 
 void fetches_start(const struct options *options);
-/* What is under way and what waits is told FETCH_UNREACHABLE, as is what comes later. */
+/* What is under way and what waits is told FETCH_UNTRIED, as is what comes later. */
 void fetches_stop(void);
+bool fetches_are_on(void);
 
-/* What is more than can wait is FETCH_UNREACHABLE at once. */
+/* What is more than can wait is FETCH_UNTRIED at once. */
 void fetch_begin(const struct fetch_plan *plan);
 
 /* What the page of TYPE at URL that BYTES are says of itself: lines "title TEXT" … (bridge/fetch);

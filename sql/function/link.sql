@@ -100,7 +100,7 @@ LANGUAGE sql STABLE AS $$
     WHERE m.id = p_message AND m.details->'link_preview' ? 'fetch' AND m.deleted_at IS NULL
 $$;
 
--- It is known, or not to be known, what that page says. Arguments: message_id.
+-- It is known, or not to be known, what that page says. Arguments: message_id. 3: nobody has asked it.
 CREATE FUNCTION change_link_arrived(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -113,8 +113,12 @@ BEGIN
   IF outcome > 0 THEN
     RETURN;
   END IF;
-  SELECT * INTO l FROM link_previews x WHERE x.digest = link_digest(m.details #>> '{link_preview,url}') AND x.found;
-  UPDATE messages x SET details = CASE WHEN l.digest IS NULL THEN x.details - 'link_preview' ELSE jsonb_set(x.details, '{link_preview}',
+  SELECT * INTO l FROM link_previews x WHERE x.digest = link_digest(m.details #>> '{link_preview,url}') AND x.expires_at > now();
+  IF l.digest IS NULL THEN
+    outcome := 3;
+    RETURN;
+  END IF;
+  UPDATE messages x SET details = CASE WHEN NOT l.found THEN x.details - 'link_preview' ELSE jsonb_set(x.details, '{link_preview}',
       jsonb_strip_nulls(jsonb_build_object('url', l.url, 'title', l.title, 'description', l.description, 'site_name', l.site,
                                            'image_hash', l.image_hash))) END
     WHERE x.id = m.id RETURNING * INTO m;

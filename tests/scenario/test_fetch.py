@@ -3,6 +3,7 @@
 The other side is a web server on loopback, which configuration allows; another one there is not allowed."""
 import itertools
 import os
+import threading
 import uuid
 
 import pytest
@@ -232,3 +233,26 @@ def test_pictures_that_tokens_name(world):
     mine = wait_for("the picture", lambda: alice.me()["avatar_url"])[0]
     assert mine.startswith("/api/avatars/") and alice.request("GET", mine).headers["content-type"] == "image/jpeg"
     assert world.web.count(picture.removeprefix(world.web.origin)) == 1
+
+
+def test_what_was_not_asked_before_a_restart_is_asked_behind_it(world):
+    alice, bella = world.app("alice"), world.app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    asked, over = [], threading.Event()
+
+    def answer(handler):
+        asked.append(handler.path)
+        if len(asked) == 1:
+            over.wait(60)
+        body = b"<title>Patience</title>"
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    url = world.serve((200, {}, answer))
+    said = alice.call(201, "POST", f"/api/conversations/{talk['id']}/messages",
+                      {"content": url, "link_preview": {"url": url}, "client_id": str(uuid.uuid4())})
+    wait_for("it is asked", lambda: asked)
+    world.daemon.terminate()
+    over.set()
+    world.daemon.start()
+    world.daemon.wait_ready(link=False)
+    world.server.wait_stream(2)
+    wait_for("it is known", lambda: alice.call(200, "GET", f"/api/messages/{said['id']}")["link_preview"]["title"] == "Patience")
