@@ -115,6 +115,8 @@ static void on_reaped(GPid pid, gint status, gpointer data)
     child->reaper = 0;
     child->reaped = true;
     child->status = status;
+    if (child->deadline == 0)
+        end_close(&child->output);
     finish_if_over(child);
 }
 
@@ -122,7 +124,12 @@ static gboolean on_deadline(gpointer data)
 {
     struct child *child = data;
     child->deadline = 0;
-    kill(child->pid, SIGKILL);
+    if (child->reaped) { /* what it has left behind holds its output open */
+        end_close(&child->output);
+        finish_if_over(child);
+    } else {
+        kill(child->pid, SIGKILL);
+    }
     return G_SOURCE_REMOVE;
 }
 

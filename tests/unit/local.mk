@@ -120,12 +120,15 @@ tests_unit_base_text_test_LDADD = $(base_test_libs)
 link_world = tests/unit/xmpp_link_world.c tests/unit/xmpp_link_world.h \
   tests/unit/fake_xmpp_server.c tests/unit/fake_xmpp_server.h
 link_tests = \
+  tests/unit/loop_child_test \
   tests/unit/loop_test \
   tests/unit/xmpp_dispatch_test \
   tests/unit/xmpp_link_test \
   tests/unit/xmpp_link_traffic_test
 check_PROGRAMS += $(link_tests)
 TESTS += $(link_tests)
+tests_unit_loop_child_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_loop_child_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_loop_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_loop_test_LDADD = libloop.a libbase.a $(GLIB_LIBS) $(CRYPTO_LIBS) $(CHECK_LIBS)
 tests_unit_xmpp_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
