@@ -78,7 +78,7 @@ static const struct job_kind jobs[] = {
      .lock = 120,
      .retry = 60,
      .retry_max = 86400,
-     .far = true,
+     .pool = JOB_FAR,
      .run = avatar_fetch},
     {0},
 };

@@ -229,7 +229,7 @@ static const struct job_kind jobs[] = {
      .lock = 600,
      .retry = 30,
      .retry_max = ATTEMPT_MAX,
-     .far = true,
+     .pool = JOB_FAR,
      .run = file_run},
     {0},
 };

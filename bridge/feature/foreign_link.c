@@ -154,7 +154,7 @@ static const struct job_kind jobs[] = {
      .lock = 120,
      .retry = 5,
      .retry_max = 300,
-     .far = true,
+     .pool = JOB_FAR,
      .run = preview_run},
     {0},
 };

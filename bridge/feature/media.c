@@ -231,7 +231,12 @@ static void media_drain(struct core *core)
 static const struct part part = {.name = "media", .drain = media_drain};
 
 static const struct job_kind jobs[] = {
-    {.name = "media.process", .lock = 3600, .retry = 2, .retry_max = 300, .run = process_run},
+    {.name = "media.process",
+     .lock = 3600,
+     .retry = 2,
+     .retry_max = 300,
+     .pool = JOB_MEDIA,
+     .run = process_run},
     {0},
 };
 

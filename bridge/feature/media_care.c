@@ -259,7 +259,7 @@ static void files_move(struct job *job)
 
 static const struct job_kind jobs[] = {
     {.name = "media.keys", .interval = 3600, .run = keys_renew},
-    {.name = "media.move", .interval = 30, .lock = 3600, .run = files_move},
+    {.name = "media.move", .interval = 30, .lock = 3600, .pool = JOB_MEDIA, .run = files_move},
     {.name = "media.bytes", .interval = 60, .run = bytes_count},
     {0},
 };

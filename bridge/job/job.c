@@ -15,8 +15,6 @@
 #include "bridge/job/job.h"
 #include "bridge/loop/loop.h"
 
-#define RUNNING_MAX 4
-#define FAR_RUNNING_MAX 3 /* trestle-fetch has one place more, for users that wait themselves */
 #define ENSURE_INTERVAL (600 * G_USEC_PER_SEC) /* the jobs that there must be are looked after */
 #define STATE_INTERVAL (10 * G_USEC_PER_SEC)   /* the metrics are */
 #define LOCK_DEFAULT 60
@@ -32,12 +30,16 @@ struct pool {
     bool asking;
 };
 
+/* How many of each pool run at a time. trestle-fetch has one place more than that, for users who
+ * wait themselves. */
+static const unsigned running_max[JOB_POOLS] = {[JOB_NEAR] = 4, [JOB_FAR] = 3, [JOB_MEDIA] = 4};
+
 struct jobs {
     struct core *core;
-    GHashTable *kinds;    /* name → const struct job_kind *, borrowed */
-    char *steady;         /* names of those with an interval */
-    struct pool pools[2]; /* near, far */
-    struct lease *lease;  /* NULL: this is the only instance */
+    GHashTable *kinds; /* name → const struct job_kind *, borrowed */
+    char *steady;      /* names of those with an interval */
+    struct pool pools[JOB_POOLS];
+    struct lease *lease; /* NULL: this is the only instance */
     guint timer;
     bool left;
     bool freed;                 /* but jobs are running: the last one takes it with it */
@@ -70,12 +72,15 @@ const char *job_payload(const struct job *job)
 
 static struct pool *pool_of(struct jobs *jobs, const struct job_kind *kind)
 {
-    return &jobs->pools[kind->far ? 1 : 0];
+    return &jobs->pools[kind->pool];
 }
 
 static unsigned running_count(const struct jobs *jobs)
 {
-    return jobs->pools[0].running + jobs->pools[1].running;
+    unsigned count = 0;
+    for (size_t i = 0; i < JOB_POOLS; i++)
+        count += jobs->pools[i].running;
+    return count;
 }
 
 /* ---- The end of a run ------------------------------------------------------------------------ */
@@ -233,7 +238,7 @@ void jobs_tick(struct jobs *jobs)
         jobs->state_at = now + STATE_INTERVAL;
         archive_query(archive, QUERY_JOB_STATE, NULL, state_read, NULL);
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(jobs->pools); i++)
+    for (size_t i = 0; i < JOB_POOLS; i++)
         jobs_take(&jobs->pools[i]);
     loop_wake();
 }
@@ -271,22 +276,25 @@ static void list_add(GString *list, const char *text)
     g_string_append_printf(list, "%s%s", list->len > 1 ? "," : "", text);
 }
 
-static void kind_add(struct jobs *jobs, const struct job_kind *kind, GString *names[2],
-                     GString *locks[2])
+static void kind_add(struct jobs *jobs, const struct job_kind *kind, GString *names[],
+                     GString *locks[])
 {
     char lock[12];
     g_snprintf(lock, sizeof lock, "%u", kind->lock ? kind->lock : LOCK_DEFAULT);
     g_hash_table_insert(jobs->kinds, (gpointer)(guintptr)kind->name, (gpointer)(guintptr)kind);
-    list_add(names[kind->far], kind->name);
-    list_add(locks[kind->far], lock);
+    list_add(names[kind->pool], kind->name);
+    list_add(locks[kind->pool], lock);
 }
 
 static void kinds_read(struct jobs *jobs, const struct job_kind *const *tables)
 {
-    GString *names[] = {g_string_new("{"), g_string_new("{")};
-    GString *locks[] = {g_string_new("{"), g_string_new("{")};
+    GString *names[JOB_POOLS], *locks[JOB_POOLS];
     g_autoptr(GString) steady = g_string_new("{");
     jobs->kinds = g_hash_table_new(g_str_hash, g_str_equal);
+    for (size_t i = 0; i < JOB_POOLS; i++) {
+        names[i] = g_string_new("{");
+        locks[i] = g_string_new("{");
+    }
     for (; *tables; tables++) {
         for (const struct job_kind *kind = *tables; kind->name; kind++) {
             kind_add(jobs, kind, names, locks);
@@ -294,10 +302,9 @@ static void kinds_read(struct jobs *jobs, const struct job_kind *const *tables)
                 list_add(steady, kind->name);
         }
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(jobs->pools); i++) {
+    for (size_t i = 0; i < JOB_POOLS; i++) {
         bool some = names[i]->len > 1;
-        jobs->pools[i] =
-            (struct pool){.jobs = jobs, .most = i == 0 ? RUNNING_MAX : FAR_RUNNING_MAX};
+        jobs->pools[i] = (struct pool){.jobs = jobs, .most = running_max[i]};
         jobs->pools[i].names = some ? g_strconcat(names[i]->str, "}", NULL) : NULL;
         jobs->pools[i].locks = some ? g_strconcat(locks[i]->str, "}", NULL) : NULL;
         g_string_free(names[i], TRUE);
@@ -335,7 +342,7 @@ void jobs_free(struct jobs *jobs)
     lease_free(jobs->lease);
     g_hash_table_unref(jobs->kinds);
     g_free(jobs->steady);
-    for (size_t i = 0; i < G_N_ELEMENTS(jobs->pools); i++) {
+    for (size_t i = 0; i < JOB_POOLS; i++) {
         g_clear_pointer(&jobs->pools[i].names, g_free);
         g_clear_pointer(&jobs->pools[i].locks, g_free);
     }

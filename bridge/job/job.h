@@ -15,6 +15,14 @@ struct core;
 struct job;
 struct jobs;
 
+/* Kinds of one pool wait for each other, and for no others. */
+enum job_pool {
+    JOB_NEAR,  /* it waits for the database and the disk */
+    JOB_FAR,   /* for machines of others */
+    JOB_MEDIA, /* for programs and scanners that take minutes, or for the store of files */
+    JOB_POOLS
+};
+
 struct job_kind {
     const char *name;   /* "area.what"; no blank in it */
     unsigned interval;  /* seconds from the end of a run to the next: there is always one such job,
@@ -22,7 +30,7 @@ struct job_kind {
     unsigned lock;      /* seconds after which a run counts as abandoned; 0: 60 */
     unsigned retry;     /* seconds to wait after a run that failed, doubled with each; 0: 10 */
     unsigned retry_max; /* at most; 0: 3600 */
-    bool far;           /* it waits for machines of others, and for no place of those that do not */
+    enum job_pool pool; /* whose places its runs take */
     /* Does it, and calls job_end() once, now or later, at the latest when the archive is freed. */
     void (*run)(struct job *job);
 };

@@ -39,7 +39,7 @@ static const struct job_kind kinds[] = {
 };
 
 static const struct job_kind far_kinds[] = {
-    {.name = "test.far", .lock = 7, .far = true, .run = begin},
+    {.name = "test.far", .lock = 7, .pool = JOB_FAR, .run = begin},
     {0},
 };
 
