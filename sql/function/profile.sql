@@ -106,7 +106,7 @@ DECLARE
   old users;
   u users;
 BEGIN
-  SELECT * INTO old FROM users WHERE id = p_user AND kind = 'hosted' FOR UPDATE;
+  SELECT * INTO old FROM users WHERE id = p_user AND kind = 'hosted' AND deleted_at IS NULL FOR UPDATE;
   IF old.id IS NULL THEN
     outcome := 2;
     RETURN;

@@ -41,6 +41,7 @@ BEGIN
       last_seen_at = NULL, staff = '{}', folded = NULL, privacy_presence = 'nobody', privacy_last_seen = 'nobody',
       updated_at = now()
     WHERE x.id = u.id;
+  UPDATE user_access a SET suspended_at = NULL, suspend_reason = NULL, suspended_until = NULL WHERE a.user_id = u.id;
   PERFORM picture_release(u.avatar_hash), picture_release(u.avatar_copy);
   DELETE FROM user_words w WHERE w.user_id = u.id;
   PERFORM event_add('user.updated', 'partners', NULL, u.id);

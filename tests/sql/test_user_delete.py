@@ -139,3 +139,14 @@ def test_no_server_key_acts_for_somebody_who_is_gone(db, cast):
     who = "SELECT id, scopes FROM server_key_sign_in('\\x01', %s)"
     assert db.rows(who, str(alice)) == [{"id": None, "scopes": "act"}]
     assert db.rows(who, str(bella)) == [{"id": bella, "scopes": "act"}]
+
+
+def test_who_was_suspended_is_not_listed_so_and_nothing_late_names_them_again(db, cast):
+    alice = cast[0]
+    db.one("SELECT user_suspend(%s, 'said who they are')", alice)
+    delete(db, alice)
+    assert json.loads(db.one("SELECT admin_user_list(NULL, 'suspended', 10, NULL)"))["items"] == []
+    assert json.loads(db.one("SELECT admin_user_count()"))["suspended"] == 0
+    assert db.rows("SELECT suspend_reason, signed_out_at IS NOT NULL AS out FROM user_access") == [{"suspend_reason": None, "out": True}]
+    assert db.change("profile", alice, name="Alice", bio="I am")["outcome"] == 2, "asked before, and carried out behind it"
+    assert db.rows("SELECT name, bio FROM users WHERE id = %s", alice) == [{"name": "[Deleted User]", "bio": None}]
