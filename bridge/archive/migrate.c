@@ -79,22 +79,34 @@ static bool text_run(PGconn *conn, const char *text, GError **error)
     return false;
 }
 
-static bool current_version(PGconn *conn, int *ret_version, GError **error)
+/* Which have run, in their order; the caller clears it. NULL: an error. */
+static PGresult *versions_read(PGconn *conn, GError **error)
 {
     if (!text_run(conn, "SELECT pg_advisory_lock(" MIGRATION_LOCK ")", error))
-        return false;
+        return NULL;
     g_autoptr(PGresult) exists = PQexec(conn, "SELECT to_regclass('schema_migrations')");
-    if (PQresultStatus(exists) != PGRES_TUPLES_OK || PQgetisnull(exists, 0, 0)) {
-        *ret_version = 0;
-        return true;
+    bool fresh = PQresultStatus(exists) != PGRES_TUPLES_OK || PQgetisnull(exists, 0, 0);
+    g_autoptr(PGresult) versions =
+        PQexec(conn, fresh ? "SELECT 0 WHERE false"
+                           : "SELECT version FROM schema_migrations ORDER BY version");
+    if (PQresultStatus(versions) == PGRES_TUPLES_OK)
+        return g_steal_pointer(&versions);
+    g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", PQerrorMessage(conn));
+    return NULL;
+}
+
+static int version_at(const PGresult *versions, int row)
+{
+    return (int)g_ascii_strtoll(PQgetvalue(versions, row, 0), NULL, 10);
+}
+
+static bool version_has_run(const PGresult *versions, int version)
+{
+    for (int row = 0; row < PQntuples(versions); row++) {
+        if (version_at(versions, row) == version)
+            return true;
     }
-    g_autoptr(PGresult) newest = PQexec(conn, "SELECT max(version) FROM schema_migrations");
-    if (PQresultStatus(newest) != PGRES_TUPLES_OK) {
-        g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNAVAILABLE, "%s", PQerrorMessage(conn));
-        return false;
-    }
-    *ret_version = (int)g_ascii_strtoll(PQgetvalue(newest, 0, 0), NULL, 10);
-    return true;
+    return false;
 }
 
 static bool migration_apply(PGconn *conn, const struct migration *migration, GError **error)
@@ -147,10 +159,13 @@ bool schema_migrate(const char *uri, GError **error)
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_CONFLICT, "the database: %s", problem);
         return false;
     }
-    int version = 0;
-    if (!text_run(conn, "SET client_min_messages = warning", error) ||
-        !current_version(conn, &version, error))
+    if (!text_run(conn, "SET client_min_messages = warning", error))
         return false;
+    g_autoptr(PGresult) versions = versions_read(conn, error);
+    if (!versions)
+        return false;
+    int count = PQntuples(versions);
+    int version = count > 0 ? version_at(versions, count - 1) : 0;
     if (version > schema_version()) {
         g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_CONFLICT,
                     "the database has schema %d, this program knows %d: run a newer program",
@@ -158,7 +173,8 @@ bool schema_migrate(const char *uri, GError **error)
         return false;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(migrations); i++) {
-        if (migrations[i].version <= version)
+        /* One with a lower number may have come to be later than one that has run. */
+        if (version_has_run(versions, migrations[i].version))
             continue;
         printf("applying %04d_%s\n", migrations[i].version, migrations[i].name);
         if (!migration_apply(conn, &migrations[i], error))

@@ -68,6 +68,21 @@ def test_upgraded_schema_is_the_fresh_one(cluster, template):
         connection.close()
 
 
+def test_one_that_came_late_runs_although_its_number_is_lower(cluster, template):
+    """As when two people add migrations, and the one with the lower number is ready behind the other."""
+    name = cluster.create()
+    cluster.migrate(name)
+    connection = cluster.connect(name)
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX bound_outbox_age")
+        cursor.execute("DELETE FROM schema_migrations WHERE version = 50")
+    connection.commit()
+    connection.close()
+    done = cluster.migrate(name)
+    assert [line for line in done.splitlines() if "applying" in line] == ["applying 0050_bound_waiting"]
+    assert cluster.schema(name) == cluster.schema(template)
+
+
 def test_newer_schema_is_refused(cluster, db):
     import subprocess
 
