@@ -191,11 +191,19 @@ static void film_store(struct filming *filming, const char *type)
 
 #define PLAYLIST_MAX (512 * 1024)
 #define SEGMENTS_MAX 5000
+#define BYTES_MAX (1LL << 40)
+#define DAY 86400
 
 static const struct {
     const char *part;
     int side; /* the shorter one of its picture, at most */
 } ladder[] = {{"720.ts", 720}, {"360.ts", 360}};
+
+static bool segment_is_sane(double seconds, json_int_t offset, json_int_t length)
+{
+    return seconds >= 0 && seconds <= DAY && offset >= 0 && offset <= BYTES_MAX && length > 0 &&
+           length <= BYTES_MAX;
+}
 
 /* The segments that a playlist of byte ranges names. NULL: none. */
 static json_t *playlist_read(const struct buffer *output)
@@ -209,7 +217,8 @@ static json_t *playlist_read(const struct buffer *output)
         if (g_str_has_prefix(lines[i], "#EXTINF:"))
             seconds = g_ascii_strtod(lines[i] + strlen("#EXTINF:"), NULL);
         else if (sscanf(lines[i], "#EXT-X-BYTERANGE:%" JSON_INTEGER_FORMAT "@%" JSON_INTEGER_FORMAT,
-                        &length, &offset) == 2)
+                        &length, &offset) == 2 &&
+                 segment_is_sane(seconds, offset, length))
             json_array_append_new(
                 segments, json_pack("[I, I, I]", (json_int_t)(seconds * 1000), offset, length));
     }
