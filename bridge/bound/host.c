@@ -9,6 +9,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
 #include "bridge/bound/bound.h"
+#include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/session.h"
 #include "bridge/core/core.h"
@@ -151,12 +152,13 @@ static void host_write(const struct bound_host *host, struct json_writer *json)
 {
     static const char *const states[] = {
         [HOST_UNKNOWN] = "away", [HOST_ABSENT] = "absent", [HOST_UP] = "up"};
+    bool elsewhere = bound_holder_is_elsewhere(host->bound);
     json_begin_object(json);
     json_member_string(json, "host", host->domain);
-    json_member_string(json, "state", states[host->state]);
-    if (host->state == HOST_ABSENT)
+    json_member_string(json, "state", elsewhere ? "elsewhere" : states[host->state]);
+    if (!elsewhere && host->state == HOST_ABSENT)
         json_member_string(json, "refusal", host->refusal ? host->refusal : "");
-    if (host->state == HOST_UP) {
+    if (!elsewhere && host->state == HOST_UP) {
         json_member_string(json, "server", host->server);
         json_member_string(json, "plugin", host->plugin);
         json_member_string(json, "users", host->users);

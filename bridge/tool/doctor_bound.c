@@ -134,7 +134,10 @@ static void host_look(struct doctor *doctor, const json_t *host)
         .has = BOUND_HAS_BIND,
         .sessions = (uint64_t)json_integer_value(json_object_get(host, "sessions")),
         .max_sessions = (uint64_t)json_integer_value(json_object_get(host, "sessions_max"))};
-    if (strcmp(state, "up") == 0)
+    if (strcmp(state, "elsewhere") == 0)
+        doctor_say(doctor, VERDICT_OK, PART,
+                   "%s: the instance that has the link knows; ask the doctor there", name);
+    else if (strcmp(state, "up") == 0)
         doctor_explain_host(doctor, name, &hello, NULL);
     else
         doctor_explain_host(doctor, name, NULL,

@@ -63,6 +63,14 @@ def sign_out(stack, person):
     wait_for("its session has ended", lambda: bound_sessions(stack) == 0)
 
 
+def test_hosts_are_known_where_a_link_is(stack, request):
+    """Who has no link does not take them for gone."""
+    def states():
+        return sorted(cluster.admin(stack, n, "/hosts").json["hosts"][0]["state"] for n in cluster.instances(stack))
+    one = request.config.getoption("--server") == "prosody"
+    wait_for("both say so", lambda: states() == (["elsewhere", "up"] if one else ["up", "up"]))
+
+
 @pytest.mark.parametrize("where", [0, 1])
 def test_wherever_the_socket_is_the_account_is_used_whole(stack, xmpp, where):
     bob, carol, phone = Person(stack, "bob", where), xmpp("carol"), xmpp("bob")
