@@ -98,19 +98,32 @@ static void take_conversation(void *context, const struct http_client *client,
     memcpy(world->conversations[client->index].id, id.value, 36);
 }
 
-/* The first message of a conversation brings it into the other's list, once; what is measured later
- * are messages of conversations that go on. */
-static size_t build_first(void *context, uint64_t index, char out[HTTP_REQUEST_MAX])
+/* The first message of a conversation brings it into the other's list, once, and as long as the
+ * other has not answered it is a stranger's; what is measured later are messages of conversations
+ * that go on. */
+static size_t build_message(const struct world_conversation *conversation, const char *token,
+                            char out[HTTP_REQUEST_MAX])
 {
-    struct world *world = context;
-    const struct world_conversation *conversation = &world->conversations[index];
     static const char body[] = "{\"content\":\"first\"}";
     return (size_t)g_snprintf(out, HTTP_REQUEST_MAX,
                               "POST /api/conversations/%s/messages HTTP/1.1\r\nHost: bench\r\n"
                               "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
                               "Content-Length: %zu\r\n\r\n%s",
-                              conversation->id, world->senders[conversation->sender].token,
-                              sizeof body - 1, body);
+                              conversation->id, token, sizeof body - 1, body);
+}
+
+static size_t build_first(void *context, uint64_t index, char out[HTTP_REQUEST_MAX])
+{
+    struct world *world = context;
+    const struct world_conversation *conversation = &world->conversations[index];
+    return build_message(conversation, world->senders[conversation->sender].token, out);
+}
+
+static size_t build_answer(void *context, uint64_t index, char out[HTTP_REQUEST_MAX])
+{
+    struct world *world = context;
+    const struct world_conversation *conversation = &world->conversations[index];
+    return build_message(conversation, world->receivers[conversation->receiver].token, out);
 }
 
 static void take_first(void *context, const struct http_client *client,
@@ -200,7 +213,8 @@ struct world *world_new(const struct stack *stack, struct drive *drive, unsigned
         return world;
     if (!run_all(world, drive, 2 * (uint64_t)users, build_user, take_user) ||
         !run_all(world, drive, conversations, build_conversation, take_conversation) ||
-        !run_all(world, drive, conversations, build_first, take_first)) {
+        !run_all(world, drive, conversations, build_first, take_first) ||
+        !run_all(world, drive, conversations, build_answer, take_first)) {
         fprintf(stderr, "set-up failed\n");
         world_free(world);
         return NULL;
