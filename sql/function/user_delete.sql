@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Deleting users. What they are goes at once (user_delete()), what refers to them piece by piece, by a job
 -- (change_user_unlink()), so that no lock is held for long. What they said to others stays, as said by somebody who was
--- deleted.
+-- deleted; their files do not.
 
 -- What others are shown as the name.
 CREATE FUNCTION user_deleted_name() RETURNS text
@@ -106,6 +106,20 @@ BEGIN
   RETURN closed >= p_limit;
 END $$;
 
+-- Removes p_limit files of the user's: their bytes go, and the room that they take; messages that have them show that.
+CREATE FUNCTION user_remove_files(p_user uuid, p_limit int) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+  file uuid;
+  n int := 0;
+BEGIN
+  FOR file IN SELECT f.id FROM files f WHERE f.user_id = p_user AND f.url IS NULL AND f.state NOT IN ('removed', 'error') LIMIT p_limit LOOP
+    n := n + 1;
+    PERFORM change_file_remove(p_user, jsonb_build_object('file_id', file));
+  END LOOP;
+  RETURN n >= p_limit;
+END $$;
+
 -- A part of what refers to user_id, who was deleted: { more }. Harmless when done again.
 CREATE FUNCTION change_user_unlink(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -118,6 +132,7 @@ BEGIN
     more := user_close_conversations(u.id, 200);
     more := user_leave_groups(u.id, 10) OR more;
     more := user_leave_contacts(u.id, u.jid, 50) OR more;
+    more := user_remove_files(u.id, 50) OR more;
     DELETE FROM blocks x WHERE x.user_id = u.id;
     DELETE FROM restrictions x WHERE x.user_id = u.id;
     DELETE FROM standings x WHERE x.user_id = u.id;

@@ -150,3 +150,22 @@ def test_who_was_suspended_is_not_listed_so_and_nothing_late_names_them_again(db
     assert db.rows("SELECT suspend_reason, signed_out_at IS NOT NULL AS out FROM user_access") == [{"suspend_reason": None, "out": True}]
     assert db.change("profile", alice, name="Alice", bio="I am")["outcome"] == 2, "asked before, and carried out behind it"
     assert db.rows("SELECT name, bio FROM users WHERE id = %s", alice) == [{"name": "[Deleted User]", "bio": None}]
+
+
+def test_files_go_and_messages_show_it(db, cast):
+    alice, bella = cast[:2]
+    talk = db.conversation(alice, bella)
+    sent = db.store(message(talk, alice, "look"))[0]
+    db.rows("INSERT INTO files (id, user_id, state, purpose, kind, name, type, size, key)"
+            " SELECT gen_random_uuid(), u, 'complete', 'attachment', 'file', 'n' || n, 'text/plain', 1, 'k'"
+            " FROM unnest(%s::uuid[]) u, generate_series(1, 60) n", [alice, bella])
+    file = db.one("SELECT id FROM files WHERE user_id = %s LIMIT 1", alice)
+    db.rows("INSERT INTO attachments SELECT %s, 0, %s, %s, %s, 'file'", sent["id"], file, talk, sent["seq"])
+    before = db.one("SELECT max(position) FROM events")
+    delete(db, alice)
+    assert unlink(db, alice) == 1
+    states = "SELECT state, due_at <= now() AS due, count(*) FROM files WHERE user_id = %s GROUP BY 1, 2"
+    assert db.rows(states, alice) == [{"state": "removed", "due": True, "count": 60}], "their bytes are about to go"
+    assert db.rows(states, bella) == [{"state": "complete", "due": None, "count": 60}]
+    told = db.rows("SELECT type FROM events WHERE position > %s AND conversation_id = %s", before, talk)
+    assert {"type": "message.updated"} in told
