@@ -131,7 +131,7 @@ const struct xep_codec xep_registry[] = {
     {"0444", "0.2.1", "Message Reactions", NS_REACTIONS, NULL, CLIENT, ""},
     {"0446", "0.2.0", "File metadata element", NS_FILE, "file", 0, "both ways"},
     {"0447", "0.3.0", "Stateless file sharing", NS_SFS, "file-sharing", CLIENT,
-     "both ways; what lies elsewhere is not fetched"},
+     "both ways; what lies elsewhere is fetched where that is switched on"},
     {"0461", "0.2.0", "Message Replies", NS_REPLY, "reply", CLIENT,
      "with a quote for who knows none"},
     {"0466", "0.1.0", "Ephemeral Messages", NS_EPHEMERAL, "ephemeral", CLIENT | ROOM, "both ways"},
