@@ -157,6 +157,33 @@ def test_a_group_with_somebody_on_xmpp(stack, xmpp, people, alice, bella):
         alice.shows_not(".info")
 
 
+def test_what_happens_to_a_group_is_said_in_words(stack, people, alice, bella):
+    group = people[0].call(201, "POST", "/api/groups", {"name": "Readers", "members": [{"user_id": people[1].me()["id"]}]})
+    alice.open("Readers")
+    carl = App(stack, "carl", username="carl", name="Carl Clark")
+    carl.send(carl.conversation_with(participant_id=people[0].me()["id"]), "Hello Alice, this is Carl.")
+    people[0].call(200, "POST", f"/api/groups/{group['id']}/members", {"members": [{"user_id": carl.me()["id"]}]})
+    alice.shows("article.system", "Carl Clark")
+    people[0].call(200, "PATCH", f"/api/conversations/{group['id']}", {"name": "Writers"})
+    for page in (alice, bella):
+        page.shows(".item .preview", "Alice Adams named the group Writers")
+    alice.shows("article.system", "Alice Adams named the group Writers")
+    bella.open("Writers")
+    bella.shows("article.system", "Alice Adams named the group Writers")
+
+
+def test_on_a_touch_screen_replies_and_reactions_begin_in_the_menu(alice, bella):
+    both_open(alice, bella)
+    bella.say("Touch this")
+    alice.shows("article .body", "Touch this")
+    alice.act("Touch this", "Reply")
+    alice.say("Touched")
+    bella.shows("article .quote", "Touch this")
+    alice.act("Touch this", "React")
+    alice.click("dialog.emoji button", "thumbs up")
+    bella.shows("article.own .reactions button, article:has(.reactions)", "👍")
+
+
 def test_pictures_go_and_are_looked_at(stack, tmp_path, people, alice, bella):
     both_open(alice, bella)
     names = [tmp_path / f"holiday {n}.png" for n in range(3)]

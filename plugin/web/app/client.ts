@@ -38,8 +38,13 @@ export function useLanguage(): string {
 export function explain(error: unknown): string {
   if (!(error instanceof Problem))
     return t("error.other", { code: error instanceof Error ? error.message : "" });
-  const key = `error.${error.code}`;
-  return has(key) ? t(key) : t("error.other", { code: error.code });
+  return explainCode(error.code);
+}
+
+/** The words for a Problem's code. */
+export function explainCode(code: string): string {
+  const key = `error.${code}`;
+  return has(key) ? t(key) : t("error.other", { code });
 }
 
 /** Runs what a person asked for; what goes wrong is told, with a button to try again where that may help. */

@@ -13,6 +13,8 @@ export type MessagingState = {
   connection: ConnectionState;
   attempts: number;
   conversations: Record<string, Conversation>;
+  /** Everybody who was seen in a conversation, also those who are in none any more. */
+  people: Record<string, User>;
   /** Ids as the list shows them for each filter, so far as they were read. */
   lists: Record<
     Filter,
@@ -41,6 +43,7 @@ const initial = () => ({
   connection: "offline" as ConnectionState,
   attempts: 0,
   conversations: {},
+  people: {},
   lists: { all: list(), unread: list(), archived: list(), requests: list() },
   activeConversation: null,
   messages: {},
@@ -52,6 +55,14 @@ const initial = () => ({
 
 function unread(conversation: Conversation): number {
   return conversation.unread_count || (conversation.marked_unread ? 1 : 0);
+}
+
+/** The same object if nobody is new or has another name: what shows names is not drawn again for nothing. */
+function withPeople(people: Record<string, User>, conversations: Conversation[]): Record<string, User> {
+  const users = conversations.flatMap(({ participants }) => participants.map(({ user }) => user));
+  const changed = users.filter((user) => people[user.id]?.name !== user.name);
+  if (changed.length === 0) return people;
+  return { ...people, ...Object.fromEntries(changed.map((user) => [user.id, user])) };
 }
 
 export function createMessagingStore(): MessagingStore {
@@ -66,7 +77,7 @@ export function createMessagingStore(): MessagingStore {
           known[conversation.id] = conversation;
           unreadCounts[conversation.id] = unread(conversation);
         }
-        return { conversations: known, unreadCounts };
+        return { conversations: known, unreadCounts, people: withPeople(state.people, conversations) };
       }),
 
     setMessages: (conversation, change) =>

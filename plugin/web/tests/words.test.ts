@@ -7,6 +7,7 @@ import test from "node:test";
 import { suspiciousLink } from "../app/composer/links";
 import { mentionQuery, mentionsIn } from "../app/composer/mentions";
 import { parseRoute } from "../app/routes";
+import { systemText } from "../app/shared/system";
 import { qualityLevel } from "../client/WebRTCClient";
 import { formatDay, plural, preferred, setLanguage, t } from "../i18n";
 import de from "../i18n/de.json";
@@ -76,6 +77,56 @@ test("numbers choose their form, languages their words", async () => {
   await setLanguage("en");
   assert.equal(preferred(["fr-FR", "de-AT"]), "de");
   assert.equal(preferred(["fr"]), "en");
+});
+
+test("what nobody said is put into words, with the names of those whom it is about", async () => {
+  const people = { a: { name: "Alice" }, b: { name: "Bella" }, c: { name: "Carol" } };
+  const text = (metadata: object) => systemText(metadata, people);
+  const added = { system_type: "member_added", actor: "a", target: "b", targets: ["b", "c"] };
+  assert.equal(text(added), "Alice added Bella and Carol");
+  assert.equal(text({ system_type: "member_left", actor: "b", target: "b" }), "Bella left");
+  assert.equal(
+    text({ system_type: "member_removed", actor: null, target: "b" }),
+    "Bella is not a member any more",
+  );
+  assert.equal(text({ system_type: "member_removed", actor: "x", target: "b" }), "Somebody removed Bella");
+  assert.equal(
+    text({ system_type: "role_changed", actor: "a", target: "b", role: "admin" }),
+    "Alice changed the role of Bella: Admin",
+  );
+  assert.equal(
+    text({ system_type: "name_changed", actor: "a", target: null, name: "{actor}" }),
+    "Alice named the group {actor}",
+  );
+  assert.equal(
+    text({ system_type: "disappearing_changed", actor: "a", seconds: 7200 }),
+    "Alice lets messages disappear after 2 hours",
+  );
+  assert.equal(
+    text({ system_type: "disappearing_changed", actor: "a", seconds: 0 }),
+    "Alice lets messages stay",
+  );
+  assert.equal(text({ system_type: "of another time" }), null);
+  assert.equal(text(null as never), null);
+  await setLanguage("de");
+  assert.equal(text(added), "Alice hat Bella und Carol hinzugefügt");
+  await setLanguage("en");
+});
+
+test("every kind of system message that the API names has words, whoever did it", () => {
+  const api = readFileSync(join(process.cwd(), "../../docs/api.md"), "utf8");
+  const named = /`metadata` has `system_type` \(([^)]+)\)/.exec(api)![1]!;
+  const kinds = [...named.matchAll(/`(\w+)`/g)].map(([, kind]) => kind!);
+  assert.ok(kinds.length >= 13);
+  for (const system_type of [...kinds, "disappearing_changed"]) {
+    for (const actor of ["a", "b", null]) {
+      const words = systemText(
+        { system_type, actor, target: "b", name: "N" },
+        { a: { name: "A" }, b: { name: "B" } },
+      );
+      assert.ok(words && !/^ | {2}|{/.test(words), `${system_type} by ${actor}: ${words}`);
+    }
+  }
 });
 
 test("days are named as people name them", () => {

@@ -8,6 +8,7 @@ import { previewOf } from "../shared/preview";
 export function MessagePreview({ conversation }: { conversation: Conversation }) {
   const typing = useMessaging((state) => state.typingUsers[conversation.id]);
   const me = useMessaging((state) => state.me);
+  useMessaging((state) => (conversation.last_message?.message_type === "system" ? state.people : null));
   if (typing && typing.length > 0) {
     const names = conversation.participants
       .filter(({ user }) => typing.includes(user.id))

@@ -2,6 +2,8 @@
 // A message in one line: for the list, quotes and notifications.
 import type { Message, Quote } from "../../client/types";
 import { t } from "../../i18n";
+import { messenger } from "../client";
+import { systemText } from "./system";
 
 type Previewed = Pick<Message, "content" | "message_type" | "metadata"> &
   Partial<Pick<Message, "deleted_at" | "attachments">>;
@@ -10,6 +12,12 @@ export function previewOf(message: Previewed): string {
   if (message.deleted_at) return t("thread.deleted");
   const metadata = message.metadata as { poll?: { question: string }; location?: { label?: string } } | null;
   switch (message.message_type) {
+    case "system":
+      return (
+        message.content ??
+        systemText(message.metadata, messenger.state.getState().people) ??
+        t("message.unknown")
+      );
     case "poll":
       return `📊 ${metadata?.poll?.question ?? message.content ?? ""}`;
     case "location":

@@ -15,7 +15,7 @@ import { isOwn } from "../../client/MessagingState";
 import type { Row } from "../../client/thread";
 import type { Conversation, Message } from "../../client/types";
 import { formatFull, formatTime, plural, t } from "../../i18n";
-import { attempt, messenger, useMessaging } from "../client";
+import { attempt, explainCode, messenger, useMessaging } from "../client";
 import { go, threadPath } from "../routes";
 import { Menu } from "../shared/Menu";
 import { previewOf, previewOfQuote } from "../shared/preview";
@@ -43,6 +43,7 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
   const { message, conversation, isFirst, isLast, position, count, onReply, onEdit } = properties;
   const me = useMessaging((state) => state.me);
   const isStarred = useMessaging((state) => state.starred[message.id] ?? false);
+  useMessaging((state) => (message.message_type === "system" ? state.people : null)); // whom it names
   const [dialog, setDialog] = useState<"react" | "info" | "history" | "forward" | "report" | null>(null);
   const own = isOwn(message, me);
   const label = `${own ? t("you") : (message.sender?.name ?? "")}: ${previewOf(message)}, ${formatTime(message.created_at)}`;
@@ -58,14 +59,14 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
         data-seq={message.seq}
         id={`m-${message.id}`}
       >
-        <span>{message.content}</span>
+        <span>{previewOf(message)}</span>
       </article>
     );
   }
   const actions =
     message.pending || message.deleted_at
       ? []
-      : messageActions({ message, conversation, me, isStarred, onEdit, onDialog: setDialog });
+      : messageActions({ message, conversation, me, isStarred, onReply, onEdit, onDialog: setDialog });
   return (
     <article
       className={`message ${own ? "own" : ""} ${isFirst ? "first" : ""} ${isLast ? "last" : ""} ${message.pending ?? ""}`}
@@ -191,7 +192,7 @@ function Status({ message }: { message: Row }) {
 function Failed({ message }: { message: Row }) {
   return (
     <p className="failed" role="alert">
-      {t("thread.failed", { reason: message.failure ?? "" })}
+      {t("thread.failed", { reason: explainCode(message.failure ?? "") })}
       <button type="button" onClick={() => messenger.outbox.retry(message.client_id!)}>
         {t("retry")}
       </button>

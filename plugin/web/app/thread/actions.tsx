@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What can be done to a message. The server decides again; what it would refuse for sure is not offered.
-import { Copy, Flag, Forward, History, Info, Pencil, Star, StarOff, Trash, Trash2 } from "lucide-react";
+import {
+  Copy,
+  Flag,
+  Forward,
+  History,
+  Info,
+  Pencil,
+  Reply,
+  SmilePlus,
+  Star,
+  StarOff,
+  Trash,
+  Trash2,
+} from "lucide-react";
 import { isOwn } from "../../client/MessagingState";
 import type { Conversation, Message, User } from "../../client/types";
 import { t } from "../../i18n";
@@ -15,8 +28,9 @@ type What = {
   conversation: Conversation;
   me: User | null;
   isStarred: boolean;
+  onReply: (message: Message) => void;
   onEdit: (message: Message) => void;
-  onDialog: (dialog: "info" | "history" | "forward" | "report") => void;
+  onDialog: (dialog: "react" | "info" | "history" | "forward" | "report") => void;
 };
 
 function mayModerate(conversation: Conversation, me: User | null): boolean {
@@ -27,11 +41,14 @@ function mayModerate(conversation: Conversation, me: User | null): boolean {
   );
 }
 
-export function messageActions({ message, conversation, me, isStarred, onEdit, onDialog }: What): MenuItem[] {
+export function messageActions(what: What): MenuItem[] {
+  const { message, conversation, me, isStarred, onReply, onEdit, onDialog } = what;
   const own = isOwn(message, me);
   const age = Date.now() - Date.parse(message.created_at);
   const isText = message.message_type === "text";
   const items: (MenuItem | null)[] = [
+    { label: t("message.reply"), icon: <Reply />, run: () => onReply(message) },
+    { label: t("message.react"), icon: <SmilePlus />, run: () => onDialog("react") },
     own && isText && age < EDIT_WITHIN
       ? { label: t("message.edit"), icon: <Pencil />, run: () => onEdit(message) }
       : null,
