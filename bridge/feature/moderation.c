@@ -7,6 +7,7 @@
 
 #include "bridge/account/limit.h"
 #include "bridge/archive/archive.h"
+#include "bridge/base/options.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -344,8 +345,17 @@ static const struct operation operations[] = {
     {0},
 };
 
+static void reap_reports(struct job *job)
+{
+    char age[24];
+    g_snprintf(age, sizeof age, "%" G_GINT64_FORMAT,
+               job_core(job)->options->retention_reports * 86400);
+    job_reap(job, QUERY_REAP_REPORTS, (const char *[]){age, "500"});
+}
+
 static const struct job_kind jobs[] = {
     {.name = "moderation.end", .run = action_end},
+    {.name = "reap.reports", .interval = 3600, .run = reap_reports},
     {0},
 };
 

@@ -634,3 +634,25 @@ LANGUAGE sql STABLE AS $$
     FROM (SELECT x AS a, x.at, x.id FROM moderation_actions x WHERE x.target = p_user
             ORDER BY x.at DESC, x.id DESC LIMIT 100) y
 $$;
+
+-- As reap.sql has it: reports that were closed p_seconds ago, with their evidence, and actions of that age that hold no longer
+-- and about which nothing is to be decided.
+CREATE FUNCTION reap_reports(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  before timestamptz := clock_timestamp() - make_interval(secs => p_seconds);
+  actions bigint;
+BEGIN
+  DELETE FROM reports r WHERE r.id IN (
+    SELECT x.id FROM reports x
+      WHERE x.state IN ('resolved', 'dismissed') AND x.at < before AND x.closed_at < before LIMIT p_limit);
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  DELETE FROM moderation_actions a WHERE a.id IN (
+    SELECT x.id FROM moderation_actions x
+      WHERE x.at < before AND x.state <> 'active' AND (x.ends_at IS NULL OR x.ends_at < before)
+        AND (x.appeal IS NULL OR x.decided_at < before)
+      ORDER BY x.at, x.id LIMIT p_limit);
+  GET DIAGNOSTICS actions = ROW_COUNT;
+  more := greatest(removed, actions) >= p_limit;
+  removed := removed + actions;
+END $$;

@@ -28,5 +28,8 @@ SELECT spam_links(:urls::text) AS shown
 -- name: restriction_list
 SELECT restriction_list(:caller::uuid, :limit::int, :after::text) AS page
 
+-- name: reap_reports
+SELECT removed, more, payload FROM reap_reports($1::bigint, $2::int)
+
 -- name: reap_spam
 SELECT removed, more, payload FROM reap_spam($1::bigint, $2::int)

@@ -159,3 +159,27 @@ def test_strangers_fill_no_queue(db, cast):
     first = db.one("SELECT id FROM reports WHERE reporter_jid = '0@many.example' AND offender = %s", cast[0])
     assert change(db, "report_state", cast[2], report_id=first, state="dismissed", actor="boss")[0] == 0
     assert [report(n) for n in (200, 201)] == [0, 2]
+
+
+def test_what_is_decided_goes_in_its_time(db, cast):
+    alice, bob, boss = cast
+
+    def report(n):
+        assert change(db, "report_arrived", None, **{"from": f"{n}@many.example"}, offender="alice@app.example.org", reason="spam", ids=[])[0] == 0
+        return db.one("SELECT id FROM reports WHERE reporter_jid = %s", f"{n}@many.example")
+
+    def reaped():
+        return values(db.rows("SELECT removed, more FROM reap_reports(31622400, 500)"))
+
+    still_open, dismissed = report(1), report(2)
+    assert change(db, "report_state", boss, report_id=dismissed, state="dismissed", actor="boss")[0] == 0
+    warned, appealed = (act(db, boss, type="warn", user=u)[1]["id"] for u in (alice, bob))
+    assert change(db, "moderation_appeal", bob, action_id=appealed, text="No")[0] == 0
+    held = act(db, boss, type="suspend", user=alice)[1]["id"]
+    assert reaped() == [(0, False)], "nothing is old yet"
+    for table, columns in (("reports", ("at", "closed_at")), ("moderation_actions", ("at", "appealed_at"))):
+        for column in columns:
+            db.rows(f"UPDATE {table} SET {column} = {column} - interval '367 days'")
+    assert reaped() == [(2, False)]
+    assert values(db.rows("SELECT id FROM reports")) == [(still_open,)]
+    assert {i for i, in values(db.rows("SELECT id FROM moderation_actions"))} == {appealed, held}, f"{warned} is over"

@@ -165,7 +165,7 @@ def calls(db):
         ("action_list", "%s::text, NULL, 50, NULL", (user,)), ("action_own", "%s", (user,)),
         ("spam_list", "NULL, NULL, 50, NULL", ()), ("spam_list", "'block', %s::text, 50, NULL", (user,)),
         ("spam_domain_list", "50, NULL", ()), ("spam_links", "'[\"https://a.example\"]'", ()),
-        ("restriction_list", "%s, 50, NULL", (user,)), ("reap_spam", "2592000, 100", ()),
+        ("restriction_list", "%s, 50, NULL", (user,)), ("reap_spam", "2592000, 100", ()), ("reap_reports", "31622400, 100", ()),
         ("audit_list", "NULL, NULL, 'admin@example.org', 'user.', NULL, 50, NULL", ()),
         ("audit_admit", "%s, 'admin', '{\"action\": \"x\", \"door\": \"rest\"}'", (user,)), ("reap_audit", "31536000, 100", ()),
         ("audit_rows", "NULL, NULL, NULL, NULL, 200, 0", ()), ("audit_rows", "NULL, NULL, 'a', 'user.', 200, 0", ()),
