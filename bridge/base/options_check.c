@@ -2,6 +2,7 @@
 /* What concerns two options at once, or a file that an option names. */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -53,7 +54,16 @@ static bool check_secrets(const struct options *options, GError **error)
     return true;
 }
 
-/* Accounts of our own domains are hosted. */
+/* Whether ADDRESS:PORT, 127.0.0.1:5222, is of this machine; a name only if it is localhost. */
+static bool server_is_local(const char *server)
+{
+    g_autofree char *address = g_strndup(server, strcspn(server, ":"));
+    struct in_addr parsed;
+    if (inet_pton(AF_INET, address, &parsed) == 1)
+        return ntohl(parsed.s_addr) >> 24 == 127;
+    return strcmp(address, "localhost") == 0 || g_str_has_prefix(server, "[::1]:");
+}
+
 /* Whether passwords of HOST are tried at an address of this machine. */
 static bool login_is_local(const struct options *options, const char *host)
 {
@@ -62,13 +72,12 @@ static bool login_is_local(const struct options *options, const char *host)
     for (guint i = 0; servers[i]; i++) {
         if (strncmp(servers[i], host, length) != 0 || servers[i][length] != '=')
             continue;
-        const char *server = servers[i] + length + 1;
-        return g_str_has_prefix(server, "127.") || g_str_has_prefix(server, "[::1]:") ||
-               g_str_has_prefix(server, "localhost:");
+        return server_is_local(servers[i] + length + 1);
     }
     return false;
 }
 
+/* Accounts of our own domains are hosted. */
 static bool check_bound(const struct options *options, GError **error)
 {
     bool plain = strcmp(options->bound_login_tls, "none") == 0;

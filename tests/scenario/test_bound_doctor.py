@@ -218,7 +218,7 @@ def test_a_good_certificate_and_scram(stack, tmp_path):
             assert "verdict=right mechanism=SCRAM-SHA-" in daemon.logged()
 
 
-@pytest.mark.parametrize("server", ["", "example.org=192.0.2.1:5222", "other.example=127.0.0.1:5222"])
+@pytest.mark.parametrize("server", ["", "example.org=192.0.2.1:5222", "example.org=127.evil.example:5222", "other.example=127.0.0.1:5222"])
 def test_without_tls_there_is_loopback_only(stack, server):
     with configured(stack, {"login_tls": "none", "login_servers": server}) as daemon:
         status, text, error = run_trestle("check-config", "--config", daemon.config)

@@ -225,6 +225,12 @@ static const struct {
     {XMPP AUTH "[database]\nuri = postgresql://a b\n", "[database] uri: must look like"},
     {GOOD "[xmpp]\nrooms_domain = a@b\n", "[xmpp] rooms_domain: must be a domain name"},
     {GOOD "[xmpp]\nrooms_domain = Example.org\n", "[xmpp] rooms_domain: must be another domain"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_tls = none\nlogin_servers = "
+          "b.example=127.evil.example:5222\n",
+     "[bound] login_tls: none is for servers"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_tls = none\nlogin_servers = "
+          "b.example=localhost.evil.example:5222\n",
+     "[bound] login_tls: none is for servers"},
     {GOOD "[xmpp]\nrooms_secret = s3cret\nrooms_secret_file = x\n", "[xmpp] rooms_secret, rooms"},
     {GOOD "[xmpp]\nlinks = two\n", "[xmpp] links: must be one or each"},
     {GOOD "[privacy]\nmessages = strangers\n",
