@@ -28,6 +28,7 @@ export function Menu({
 
   useEffect(() => {
     if (!open) return;
+    rise(list.current!);
     place(list.current!, button.current!);
     list.current!.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const close = (event: Event) => {
@@ -104,6 +105,13 @@ function nextItem(key: string, now: number, all: HTMLElement[]): number | null {
     (item, i) => i > now && item.textContent?.trim().toLowerCase().startsWith(key.toLowerCase()),
   );
   return found >= 0 ? found : null;
+}
+
+/** Above everything: a list clips what is in it, and its rows cover each other's. */
+function rise(list: HTMLElement): void {
+  if (!("showPopover" in list)) return;
+  list.popover = "manual";
+  list.showPopover();
 }
 
 /** Within the window, whatever clips the button's surroundings. */
