@@ -116,14 +116,16 @@ export class CallControl {
     this.isCaller = true;
     const peer = otherOf(conversation, this.messenger.state.getState().me);
     this.begin({ peer, callStatus: "initiating", isCameraOff: kind === "audio" });
+    const media = this.makeMedia();
+    this.media = media;
     try {
-      await this.prepare(kind);
+      if (!(await this.prepare(media, kind))) return;
       const begun = await this.messenger.rest.initiateCall(
         conversation.id,
         kind,
         this.messenger.socket.session ?? undefined,
       );
-      if (this.state.getState().callStatus !== "initiating") {
+      if (this.media !== media) {
         await this.messenger.rest.endCall(begun.id).catch(() => {}); // hung up meanwhile
         return;
       }
@@ -132,7 +134,7 @@ export class CallControl {
       await this.takeWaiting();
       if (begun.status === "declined") this.finish("busy");
     } catch (error) {
-      this.finish(reasonOf(error));
+      if (this.media === media) this.finish(reasonOf(error));
     }
   }
 
@@ -148,16 +150,23 @@ export class CallControl {
       callStatus: "connecting",
       isCameraOff: kind === "audio",
     });
+    const media = this.makeMedia();
+    this.media = media;
     try {
-      await this.prepare(kind);
+      if (!(await this.prepare(media, kind))) return;
       const begun = await this.messenger.rest.acceptCall(call.id, this.messenger.socket.session ?? undefined);
+      if (this.media !== media) {
+        await this.messenger.rest.endCall(begun.id).catch(() => {}); // hung up meanwhile
+        return;
+      }
       this.connect(begun as never);
       this.state.setState({ activeCall: begun as Call });
       this.expectConnection();
       await this.takeWaiting();
     } catch (error) {
+      if (this.media !== media) return;
       await this.messenger.rest.declineCall(call.id).catch(() => {});
-      this.finish(reasonOf(error));
+      if (this.media === media) this.finish(reasonOf(error));
     }
   }
 
@@ -188,13 +197,16 @@ export class CallControl {
   }
 
   async toggleScreen(): Promise<void> {
+    const { media } = this;
+    if (!media) return;
     try {
-      if (this.state.getState().isSharing) await this.media?.stopScreen();
-      else await this.media?.shareScreen(() => void this.toggleScreen());
+      if (this.state.getState().isSharing) await media.stopScreen();
+      else await media.shareScreen(() => void this.toggleScreen());
+      if (this.media !== media) return;
       this.state.setState((state) => ({ isSharing: !state.isSharing }));
       this.tell({ screen: this.state.getState().isSharing });
     } catch (error) {
-      this.state.setState({ problem: reasonOf(error) });
+      if (this.media === media) this.state.setState({ problem: reasonOf(error) });
     }
   }
 
@@ -219,12 +231,15 @@ export class CallControl {
     this.state.setState({ ...IDLE, incomingCall: null, ...change });
   }
 
-  private async prepare(kind: "audio" | "video"): Promise<void> {
-    const media = this.makeMedia();
-    this.media = media;
+  /** False: the person hung up, or the other side did, while the browser asked. */
+  private async prepare(media: WebRTCClient, kind: "audio" | "video"): Promise<boolean> {
     const localStream = await media.capture(kind);
-    if (this.media !== media) throw new Problem("ended", 409); // hung up while the browser asked
+    if (this.media !== media) {
+      media.endCall();
+      return false;
+    }
     this.state.setState({ localStream, isCameraOff: kind === "audio" || !media.hasCamera });
+    return true;
   }
 
   private connect(servers: {

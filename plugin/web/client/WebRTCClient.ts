@@ -151,9 +151,11 @@ export class WebRTCClient {
   async shareScreen(ended: () => void): Promise<void> {
     const sender = this.videoSender();
     if (!sender || !navigator.mediaDevices.getDisplayMedia) throw new MediaProblem("unsupported");
-    this.screen = await navigator.mediaDevices.getDisplayMedia({ video: true }).catch((error) => {
+    const screen = await navigator.mediaDevices.getDisplayMedia({ video: true }).catch((error) => {
       throw mediaProblem(error);
     });
+    if (!this.connection) return stopAll(screen); // hung up while the browser asked
+    this.screen = screen;
     const track = this.screen!.getVideoTracks()[0]!;
     track.addEventListener("ended", ended);
     await sender.replaceTrack(track);
@@ -179,6 +181,7 @@ export class WebRTCClient {
     const stream = await navigator.mediaDevices.getUserMedia(wanted).catch((error) => {
       throw mediaProblem(error);
     });
+    if (!this.localStream) return stopAll(stream); // hung up while the browser asked
     const track = stream.getTracks()[0]!;
     const old = this.localStream?.getTracks().find((other) => other.kind === kind);
     if (old) {
@@ -261,6 +264,10 @@ export class WebRTCClient {
     }
     this.localStream = this.screen = this.remoteStream = null;
   }
+}
+
+function stopAll(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }
 
 function mediaProblem(error: unknown): MediaProblem {

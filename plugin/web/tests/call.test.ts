@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "node:test";
 import { CallControl } from "../client/CallState";
 import type { Messenger } from "../client/Messenger";
 import { Problem } from "../client/problem";
 import { WebRTCClient } from "../client/WebRTCClient";
+import en from "../i18n/en.json";
 import { FakeClock, settle } from "./support";
 
 const CALL = {
@@ -26,7 +29,7 @@ function control() {
   const media = {
     isOpen: false,
     hasCamera: true,
-    capture: async () => ({}),
+    capture: async (): Promise<object> => ({}),
     initializeCall: () => {
       media.isOpen = true;
     },
@@ -36,7 +39,7 @@ function control() {
       return { type: "answer", sdp: "" };
     },
     addIceCandidate: async () => void log.push("candidate taken"),
-    endCall: () => {},
+    endCall: () => void log.push("let go"),
     setMuted: () => {},
   };
   const messenger = {
@@ -60,7 +63,7 @@ function control() {
     clock,
   );
   const say = (type: string, payload: unknown) => listeners.get(type)!({ payload });
-  return { calls, messenger, say, log, clock, accepted: () => accept({ ...CALL, status: "active" }) };
+  return { calls, media, messenger, say, log, clock, accepted: () => accept({ ...CALL, status: "active" }) };
 }
 
 test("an offer that is faster than the answer to accept waits for the connection", async () => {
@@ -121,4 +124,36 @@ test("camera and microphone are given back when a call ends", () => {
   media.endCall();
   assert.deepEqual(stopped, ["own", "other"]);
   assert.equal(media.localStream, null);
+});
+
+for (const side of ["caller", "callee"]) {
+  test(`who hangs up while the browser asks gives camera and microphone back as ${side}`, async () => {
+    const { calls, media, say, log } = control();
+    let allow: (stream: object) => void = () => {};
+    media.capture = () => new Promise((resolve) => (allow = resolve));
+    if (side === "caller")
+      void calls.initiate({ id: "talk", type: "direct", participants: [] } as never, "audio");
+    else {
+      say("call.ringing", { call: CALL });
+      void calls.accept();
+    }
+    await calls.end();
+    log.splice(0);
+    allow({});
+    await settle();
+    assert.deepEqual(log, ["let go"], "and nothing is asked of the server");
+    assert.equal(calls.state.getState().problem, null);
+    assert.equal(calls.state.getState().localStream, null);
+  });
+}
+
+test("every end of a call that the API names has words", () => {
+  const api = readFileSync(join(process.cwd(), "../../docs/api.md"), "utf8");
+  const named = /`end_reason` is (.+?); `error_reason`/s.exec(api)![1]!;
+  const quiet = ["hangup", "cancelled", "transferred"];
+  const reasons = [...named.matchAll(/`(\w+)`/g)].map(([, reason]) => reason!);
+  assert.ok(reasons.length > 10);
+  for (const reason of reasons) {
+    if (!quiet.includes(reason)) assert.ok(`calls.problem.${reason}` in en, reason);
+  }
 });

@@ -22,22 +22,27 @@ export default function VoiceRecorder({ onDone }: Properties) {
 
   useEffect(() => {
     let over = false;
+    let letGo = () => {};
     void record((level, second) => {
       setLevels((before) => [...before, level].slice(-LEVELS));
       setSeconds(second);
       if (second >= LONGEST) stop.current?.(true);
     })
       .then((recording) => {
+        letGo = () => void recording.stop();
         stop.current = (keep) => void recording.stop().then((blob) => done.current(keep ? blob : null));
-        if (over) void recording.stop();
+        if (over) letGo();
       })
       .catch((error) => {
+        if (over) return;
         const key = `calls.problem.${error instanceof MediaProblem ? error.reason : "not_found"}`;
         showToast(has(key) ? t(key) : String(error));
         done.current(null);
       });
     return () => {
       over = true;
+      stop.current = null;
+      letGo();
     };
   }, []);
 
@@ -79,7 +84,8 @@ async function record(onLevel: (level: number, seconds: number) => void) {
     const loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample - 128)), 0) / 128;
     onLevel(loudest, Math.floor((Date.now() - began) / 1000));
   }, 150);
-  const stop = async () => {
+  let ended: Promise<Blob & { name: string }> | null = null;
+  const end = async () => {
     clearInterval(timer);
     if (recorder.state !== "inactive") {
       const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
@@ -87,10 +93,15 @@ async function record(onLevel: (level: number, seconds: number) => void) {
       await stopped;
     }
     for (const track of stream.getTracks()) track.stop();
-    await context.close();
+    await context.close().catch(() => {});
     const plain = recorder.mimeType.split(";")[0]!;
     const name = `voice.${plain.endsWith("ogg") ? "ogg" : plain.endsWith("mp4") ? "m4a" : "webm"}`;
     return Object.assign(new Blob(pieces, { type: plain }), { name });
+  };
+  /** As often as one likes: there is one end. */
+  const stop = () => {
+    ended ??= end();
+    return ended;
   };
   return { stop };
 }
