@@ -162,7 +162,7 @@ def test_what_happens_to_a_group_is_said_in_words(stack, people, alice, bella):
     alice.open("Readers")
     carl = App(stack, "carl", username="carl", name="Carl Clark")
     carl.send(carl.conversation_with(participant_id=people[0].me()["id"]), "Hello Alice, this is Carl.")
-    people[0].call(200, "POST", f"/api/groups/{group['id']}/members", {"members": [{"user_id": carl.me()["id"]}]})
+    people[0].call(200, "POST", f"/api/conversations/{group['id']}/members", {"members": [{"user_id": carl.me()["id"]}]})
     alice.shows("article.system", "Carl Clark")
     people[0].call(200, "PATCH", f"/api/conversations/{group['id']}", {"name": "Writers"})
     for page in (alice, bella):
@@ -182,6 +182,27 @@ def test_on_a_touch_screen_replies_and_reactions_begin_in_the_menu(alice, bella)
     alice.act("Touch this", "React")
     alice.click("dialog.emoji button", "thumbs up")
     bella.shows("article.own .reactions button, article:has(.reactions)", "👍")
+
+
+def test_an_edit_leaves_what_was_being_written_and_a_draft_keeps_what_it_answers(people, alice, bella):
+    both_open(alice, bella)
+    written = "return document.querySelector('.composer textarea')?.value === args[0]"
+    alice.say("A thought to be edited")
+    alice.write(".composer textarea", "Half a thought")
+    alice.act("A thought to be edited", "Edit")
+    alice.until("the edit is begun", written, "A thought to be edited")
+    alice.write(".composer textarea", " now\n")
+    bella.shows("article .body", "A thought to be edited now")
+    alice.until("the draft is back", written, "Half a thought")
+    alice.act("A thought to be edited now", "Reply")
+    wait_for("the draft is kept with what it answers", lambda: any(
+        item["draft"] and item["draft"]["content"] == "Half a thought" and item["draft"]["reply_to"]
+        for item in people[0].conversations()["items"]))
+    alice.driver.refresh()
+    alice.shows(".composer .mode", "A thought to be edited now")
+    alice.until("the draft is there", written, "Half a thought")
+    alice.write(".composer textarea", "\n")
+    bella.shows("article:has(.quote)", "Half a thought")
 
 
 def test_pictures_go_and_are_looked_at(stack, tmp_path, people, alice, bella):

@@ -12,7 +12,7 @@ import {
 } from "lucide-react";
 import { type KeyboardEvent, lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { titleOf } from "../../client/MessagingState";
-import type { Conversation } from "../../client/types";
+import type { Conversation, Message } from "../../client/types";
 import { t } from "../../i18n";
 import { attempt, messenger, useMessaging } from "../client";
 import { Menu } from "../shared/Menu";
@@ -39,10 +39,11 @@ type Properties = {
   conversation: Conversation;
   mode: ComposerMode;
   onDone: () => void;
+  onReply: (message: Message) => void;
   onEditLast: () => void;
 };
 
-export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties) {
+export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: Properties) {
   const me = useMessaging((state) => state.me);
   const [text, setText] = useState("");
   const [mentioned, setMentioned] = useState<Mentioned[]>([]);
@@ -52,7 +53,8 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
   const picker = useRef<HTMLInputElement>(null);
   const files = useAttachments();
   const press = useRef<ReturnType<typeof setTimeout> | null>(null);
-  const draft = useDraft(conversation, mode, text, setText);
+  const before = useRef<string | null>(null); // what was written when an edit began: it comes back when that ends
+  const draft = useDraft(conversation, mode, before.current ?? text, setText, onReply);
   const name = titleOf(conversation, me);
 
   useLayoutEffect(() => {
@@ -62,8 +64,15 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
     element.style.height = `${Math.min(element.scrollHeight, line * LINES + 20)}px`;
     void text;
   }, [text]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is written now is kept once, when an edit begins
   useEffect(() => {
-    if (mode.kind === "edit") setText(mode.message.content ?? "");
+    if (mode.kind === "edit") {
+      before.current ??= text;
+      setText(mode.message.content ?? "");
+    } else if (before.current !== null) {
+      setText(before.current);
+      before.current = null;
+    }
     if (mode.kind !== "new" || !matchMedia("(pointer: coarse)").matches) field.current?.focus();
   }, [mode]);
 
@@ -85,7 +94,11 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
       attachments: ids.length > 0 ? ids : undefined,
     };
   };
-  const canSend = (text.trim() !== "" || files.items.length > 0) && files.isReady && !isTooLong;
+  const canSend =
+    !isTooLong &&
+    (mode.kind === "edit"
+      ? text.trim() !== ""
+      : files.isReady && (text.trim() !== "" || files.items.length > 0));
   const submit = () => {
     const content = text.trim();
     if (!canSend) return;
@@ -94,17 +107,18 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
     if (mode.kind === "edit") {
       const { message } = mode;
       if (content !== message.content) void attempt(() => messenger.edit(message, content));
+      onDone();
     } else {
       messenger.send(conversation.id, outgoing());
+      clear();
     }
-    clear();
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing || event.keyCode === 229 || query !== null) return;
     if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
       event.preventDefault();
       submit();
-    } else if (event.key === "Escape" && mode.kind !== "new") clear();
+    } else if (event.key === "Escape" && mode.kind !== "new") onDone();
     else if (event.key === "ArrowUp" && text === "" && mode.kind === "new") {
       event.preventDefault();
       onEditLast();
@@ -154,7 +168,7 @@ export function ChatInput({ conversation, mode, onDone, onEditLast }: Properties
               </strong>
               <bdi className="preview">{previewOf(mode.message)}</bdi>
             </span>
-            <IconButton label={t("cancel")} onClick={clear}>
+            <IconButton label={t("cancel")} onClick={onDone}>
               <X />
             </IconButton>
           </div>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is written and not sent: kept by the server every two seconds and when the page goes away, so that it is there on
-// another device, too. Never that of an edit.
+// another device, too. With it the message that it answers. Never what an edit says.
 import { useCallback, useEffect, useRef } from "react";
-import type { Conversation } from "../../client/types";
+import type { Conversation, Message } from "../../client/types";
 import { messenger } from "../client";
 import type { ComposerMode } from "../thread/ChatWindow";
 
@@ -13,38 +13,60 @@ export function useDraft(
   mode: ComposerMode,
   text: string,
   setText: (text: string) => void,
+  onReply: (message: Message) => void,
 ) {
   const { id } = conversation;
   const saved = useRef(conversation.draft?.content ?? "");
-  const now = useRef({ text, isNew: mode.kind !== "edit", reply: null as string | null });
-  now.current = { text, isNew: mode.kind !== "edit", reply: mode.kind === "reply" ? mode.message.id : null };
+  const savedReply = useRef(conversation.draft?.reply_to ?? null);
+  const reply = useRef(savedReply.current); // until the message is there that the draft answers, its id
+  const isShown = useRef(false);
+  if (mode.kind === "reply") {
+    reply.current = mode.message.id;
+    isShown.current = true;
+  } else if (mode.kind === "new" && isShown.current) reply.current = null;
+  const now = useRef(text);
+  now.current = text;
 
   const save = useCallback(() => {
-    const { text, isNew, reply } = now.current;
-    if (!isNew || text === saved.current) return;
+    const text = now.current;
+    if (text === saved.current && (!text.trim() || reply.current === savedReply.current)) return;
     saved.current = text;
-    void (text.trim() ? messenger.rest.saveDraft(id, text, reply) : messenger.rest.removeDraft(id)).catch(
-      () => {},
-    );
+    savedReply.current = reply.current;
+    void (
+      text.trim() ? messenger.rest.saveDraft(id, text, reply.current) : messenger.rest.removeDraft(id)
+    ).catch(() => {});
   }, [id]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the draft is taken up once, when the conversation is opened
   useEffect(() => {
     if (conversation.draft) setText(conversation.draft.content);
+    let isGone = false;
+    const answered = conversation.draft?.reply_to;
+    if (answered) {
+      void messenger.rest.message(answered).then(
+        (message) => {
+          if (!isGone && !message.deleted_at) onReply(message);
+        },
+        () => {},
+      );
+    }
     window.addEventListener("pagehide", save);
     return () => {
+      isGone = true;
       window.removeEventListener("pagehide", save);
       save();
     };
   }, [id]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the mode says what is answered
   useEffect(() => {
-    if (text === saved.current) return;
+    if (text === saved.current && reply.current === savedReply.current) return;
     const timer = setTimeout(save, SAVE_AFTER);
     return () => clearTimeout(timer);
-  }, [text, save]);
+  }, [text, mode, save]);
 
   const clear = useCallback(() => {
-    now.current.text = "";
+    now.current = "";
+    reply.current = savedReply.current = null;
     const had = saved.current;
     saved.current = "";
     if (had) void messenger.rest.removeDraft(id).catch(() => {});

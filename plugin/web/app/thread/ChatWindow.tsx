@@ -65,6 +65,7 @@ export function ChatWindow({ id, message, info }: Properties) {
           conversation={conversation}
           mode={mode}
           onDone={() => setMode({ kind: "new" })}
+          onReply={(m) => setMode((now) => (now.kind === "new" ? { kind: "reply", message: m } : now))}
           onEditLast={() => editLast(id, setMode)}
         />
       )}
