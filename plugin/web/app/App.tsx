@@ -7,6 +7,7 @@ import { ConversationList } from "./conversations/ConversationList";
 import { useRoute } from "./routes";
 import { SignIn } from "./SignIn";
 import { session } from "./session";
+import { isFailedLoad } from "./shared/load";
 import { Announcer, EmptyState, LoadingSpinner, Toasts } from "./shared/small";
 import { ChatWindow } from "./thread/ChatWindow";
 
@@ -14,16 +15,16 @@ const CallInterface = lazy(() => import("./calls/CallInterface"));
 const Moderation = lazy(() => import("./moderation/Moderation"));
 const Settings = lazy(() => import("./settings/Settings"));
 
-/** A part that was deployed anew cannot be loaded any more: the person is told, and nothing written is lost. */
-class Boundary extends Component<{ children: ReactNode }, { failed: boolean }> {
-  override state = { failed: false };
-  static getDerivedStateFromError() {
-    return { failed: true };
+/** A part that was deployed anew cannot be loaded any more, or there is a mistake in it: the person is told which. */
+class Boundary extends Component<{ children: ReactNode }, { failed: "error.chunk" | "error.crash" | null }> {
+  override state = { failed: null };
+  static getDerivedStateFromError(error: unknown) {
+    return { failed: isFailedLoad(error) ? "error.chunk" : "error.crash" };
   }
   override render() {
     if (!this.state.failed) return this.props.children;
     return (
-      <EmptyState title={t("error.chunk")}>
+      <EmptyState title={t(this.state.failed)}>
         <button type="button" className="primary" onClick={() => location.reload()}>
           {t("reload")}
         </button>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Tells of new messages when nobody looks: by the browser's notifications, by sound, and in the page's title.
 import { type Conversation, titleOf, totalUnread } from "../client";
+import { isMuted } from "../client/MessagingState";
 import type { Message } from "../client/types";
 import { t } from "../i18n";
 import { messenger } from "./client";
@@ -9,7 +10,7 @@ import { previewOf } from "./shared/preview";
 import { preferences } from "./stores/preferences";
 
 function isQuiet(conversation: Conversation, message: Message): boolean {
-  if (conversation.muted_until && new Date(conversation.muted_until) > new Date()) return true;
+  if (isMuted(conversation)) return true;
   if (conversation.request === "pending" || conversation.notify === "none") return true;
   const me = messenger.state.getState().me;
   const isMentioned = (message.mentions as { user_id?: string }[]).some(

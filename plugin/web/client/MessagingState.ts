@@ -111,6 +111,11 @@ export function createMessagingStore(): MessagingStore {
   }));
 }
 
+/** "forever", or a time that may have passed since the server told of it. */
+export function isMuted({ muted_until: until }: Conversation, now = Date.now()): boolean {
+  return until === "forever" || (until !== null && Date.parse(until) > now);
+}
+
 /** Whether CONVERSATION belongs into the list of FILTER. */
 export function fits(conversation: Conversation, filter: Filter): boolean {
   const isRequest = conversation.request === "pending";
@@ -131,7 +136,7 @@ export function compareConversations(a: Conversation, b: Conversation): number {
 export function totalUnread(state: MessagingState): number {
   let sum = 0;
   for (const conversation of Object.values(state.conversations)) {
-    if (fits(conversation, "all")) sum += unread(conversation);
+    if (fits(conversation, "all") && !isMuted(conversation)) sum += unread(conversation);
   }
   return sum;
 }

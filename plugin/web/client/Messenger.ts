@@ -186,8 +186,11 @@ export class Messenger {
   }
 
   private connectionChanged(connection: WebSocketClient["state"], attempts: number): void {
+    const changed = this.state.getState().connection !== connection;
     this.state.setState({ connection, attempts });
     if (connection === "offline") this.state.setState({ typingUsers: {} });
+    // A new socket is told who is there; whom it does not name is not, and without one nobody is told of.
+    if (changed && connection !== "connecting") this.state.setState({ onlineUsers: {} });
     const open = connection === "connected" || connection === "polling";
     if (open && !this.isRead) void this.read();
     else this.outbox.setOpen(open);
@@ -204,14 +207,16 @@ export class Messenger {
       const page = await this.rest.conversations({ filter, before, limit: PAGE });
       const items = anew ? page.items : [...this.listed(filter), ...page.items];
       this.showList(filter, items, { hasMore: page.has_more, next: page.next, loaded: true });
-      if (filter === "all" && anew) {
-        void this.store
-          .saveFact("conversations", { items: page.items, saved_at: this.clock.now() })
-          .catch(() => {});
-      }
+      if (filter === "all" && anew) this.keepList();
     } finally {
       this.patchList(filter, { loading: false });
     }
+  }
+
+  /** What is kept of the list is as it is shown. */
+  private keepList(): void {
+    const kept = { items: this.listed("all").slice(0, PAGE), saved_at: this.clock.now() };
+    void this.store.saveFact("conversations", kept).catch(() => {});
   }
 
   private listed(filter: Filter): Conversation[] {
@@ -273,6 +278,8 @@ export class Messenger {
       }
       return { conversations, messages, lists };
     });
+    void this.store.forget(id).catch(() => {});
+    this.keepList();
   }
 
   /** The conversation ID, from the server if it is not known. */
@@ -330,6 +337,7 @@ export class Messenger {
 
   /** Opens a conversation: its newest messages, or those around one. What was kept is shown meanwhile. */
   async openThread(conversation: string, around?: string): Promise<void> {
+    if (this.state.getState().activeConversation !== conversation) this.flushRead();
     this.state.setState({ activeConversation: conversation });
     const known = this.thread(conversation);
     if (around) {
@@ -389,6 +397,19 @@ export class Messenger {
   private keepThread(conversation: string): void {
     const rows = this.thread(conversation).items.filter((row) => !row.pending);
     void this.store.saveThread(conversation, rows).catch(() => {});
+  }
+
+  /** A message was changed or deleted: what is kept must not have it as it was. */
+  private keepAgain(conversation: string, message: string): void {
+    if (this.thread(conversation).loaded) {
+      this.keepThread(conversation);
+      return;
+    }
+    const { store } = this;
+    void store
+      .thread(conversation)
+      .then((kept) => (kept?.some(({ id }) => id === message) ? store.forget(conversation) : undefined))
+      .catch(() => {});
   }
 
   send(conversation: string, message: Outgoing): Queued {
@@ -456,8 +477,8 @@ export class Messenger {
 
   async remove(message: Message, whom: "me" | "everyone"): Promise<void> {
     await this.rest.remove(message.id, whom);
-    if (whom === "me")
-      this.setMessages(message.conversation_id, (thread) => threads.removeMessage(thread, message.id));
+    const { id: message_id, conversation_id } = message;
+    if (whom === "me") this.deleted({ conversation_id, message_id, reason: "me" });
   }
 
   /** Shown at once; what the server says then wins. */
@@ -501,8 +522,9 @@ export class Messenger {
     if (this.readTimer !== null) this.clock.clearTimeout(this.readTimer);
     this.readTimer = null;
     const conversation = this.state.getState().activeConversation;
-    if (!conversation || this.readPending === 0) return;
+    const { readPending } = this;
     this.readPending = 0;
+    if (!conversation || readPending === 0) return;
     const last = threads.newest(this.thread(conversation));
     if (!last || !this.isLooking()) return;
     this.state.getState().markAsRead(conversation);
@@ -618,7 +640,7 @@ export class Messenger {
     const before = conversation.last_message;
     if (before && before.seq >= message.seq) return;
     const own = isOwn(message, state.me);
-    const counts = !own && message.message_type !== "system";
+    const counts = !own && message.message_type !== "system" && !isAnsweredCall(message);
     this.showConversation({
       ...conversation,
       last_message: message,
@@ -656,6 +678,10 @@ export class Messenger {
     if (conversation?.last_message?.id === message.id) {
       this.state.getState().setConversations([{ ...conversation, last_message: message }]);
     }
+    this.keepAgain(message.conversation_id, message.id);
+    // It may count as read now that it was answered, or as unread since it was not: the server knows.
+    if (message.message_type === "call" && !isOwn(message, this.state.getState().me))
+      void this.refresh(message.conversation_id);
   }
 
   private deleted(deleted: { conversation_id: string; message_id: string; reason: string }): void {
@@ -672,7 +698,10 @@ export class Messenger {
           })),
     );
     const conversation = this.state.getState().conversations[deleted.conversation_id];
-    if (conversation?.last_message?.id === deleted.message_id) void this.refresh(deleted.conversation_id);
+    this.keepAgain(deleted.conversation_id, deleted.message_id);
+    if (conversation?.last_message?.id === deleted.message_id)
+      void this.refresh(deleted.conversation_id).then(() => this.keepList());
+    else this.keepList();
   }
 
   private marked(
@@ -758,6 +787,11 @@ export class Messenger {
     await this.loadList("all", true).catch(() => {});
     if (activeConversation) await this.openThread(activeConversation).catch(() => {});
   }
+}
+
+function isAnsweredCall(message: Message): boolean {
+  const status = (message.metadata as { status?: string } | null)?.status;
+  return message.message_type === "call" && (status === "active" || status === "ended");
 }
 
 /** Of the socket that belongs to the API at ADDRESS ("": the page's own). */

@@ -31,6 +31,8 @@ export interface Store {
   remove(clientId: string): Promise<void>;
   saveThread(conversation: string, messages: Message[]): Promise<void>;
   thread(conversation: string): Promise<Message[] | null>;
+  /** The messages of CONVERSATION are not kept any more. */
+  forget(conversation: string): Promise<void>;
   saveFact(name: "conversations", value: unknown): Promise<void>;
   fact<T>(name: "conversations"): Promise<T | null>;
   /** Everything goes, and nothing is taken any more. */
@@ -62,6 +64,9 @@ class Database implements Store {
   async thread(conversation: string) {
     const found = await this.db.get("threads", conversation);
     return found && this.now() - found.saved_at < CACHE_LIFETIME ? found.messages : null;
+  }
+  async forget(conversation: string) {
+    await this.db.delete("threads", conversation);
   }
   async saveFact(name: string, value: unknown) {
     await this.db.put("facts", value, name);
@@ -96,6 +101,9 @@ export class MemoryStore implements Store {
   }
   async thread(conversation: string) {
     return this.threads.get(conversation) ?? null;
+  }
+  async forget(conversation: string) {
+    this.threads.delete(conversation);
   }
   async saveFact(name: string, value: unknown) {
     if (!this.ended) this.facts.set(name, value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from "node:assert/strict";
 import test from "node:test";
+import { isMuted } from "../client/MessagingState";
 import { Messenger } from "../client/Messenger";
 import { MemoryStore } from "../client/store";
 import type { Conversation } from "../client/types";
@@ -139,3 +140,73 @@ for (const how of ["request", "socket"]) {
     assert.equal(messenger.state.getState().me, null);
   });
 }
+
+/** A client that is connected. */
+async function clientConnected() {
+  const all = client();
+  const done = all.messenger.signIn();
+  await all.turn();
+  all.sockets[0]!.hello();
+  await done;
+  return all;
+}
+
+test("whom a new connection does not name is not shown as there", async () => {
+  const { messenger, clock, sockets, turn } = await clientConnected();
+  sockets[0]!.say("presence", { user_id: "other", status: "online", away: false, last_seen_at: null });
+  assert.equal(messenger.state.getState().onlineUsers.other?.status, "online");
+  sockets[0]!.break();
+  await clock.pass(60_000);
+  await turn();
+  const socket = sockets.at(-1)!;
+  assert.notEqual(socket, sockets[0]);
+  socket.hello();
+  socket.say("presence", { user_id: "third", status: "online", away: false, last_seen_at: null });
+  socket.say("resumed", {});
+  assert.deepEqual(Object.keys(messenger.state.getState().onlineUsers), ["third"]);
+});
+
+test("what was seen is marked as read where it was seen, whatever is opened next", async () => {
+  const { messenger, clock, sockets, asked, turn } = await clientConnected();
+  await messenger.openThread("talk");
+  sockets[0]!.say("message.new", message(2), { cursor: "c-2" });
+  await messenger.openThread("elsewhere");
+  await clock.pass(2_000);
+  await turn();
+  assert.deepEqual(
+    asked.filter((what) => what.endsWith("/read")),
+    ["PUT /api/conversations/talk/read"],
+  );
+});
+
+test("a call that was answered is not unread", async () => {
+  const { messenger, sockets } = await clientConnected();
+  const call = (seq: number, status: string) =>
+    message(seq, { message_type: "call", metadata: { status } as never });
+  sockets[0]!.say("message.new", call(2, "ended"), { cursor: "c-2" });
+  assert.equal(messenger.state.getState().unreadCounts.talk, 0);
+  sockets[0]!.say("message.new", call(3, "missed"), { cursor: "c-3" });
+  assert.equal(messenger.state.getState().unreadCounts.talk, 1);
+});
+
+test("what was deleted or removed is not kept either", async () => {
+  const { sockets, store, turn } = await clientConnected();
+  await store.saveThread("talk", [message(1)]);
+  await store.saveThread("gone", [message(1)]);
+  const deleted = { conversation_id: "talk", message_id: "m1", by: null, reason: "everyone" };
+  sockets[0]!.say("message.deleted", deleted, { cursor: "c-2" });
+  sockets[0]!.say("conversation.removed", { conversation_id: "gone" }, { cursor: "c-3" });
+  await turn();
+  assert.equal(await store.thread("talk"), null);
+  assert.equal(await store.thread("gone"), null);
+  sockets[0]!.say("conversation.removed", { conversation_id: "talk" }, { cursor: "c-4" });
+  await turn();
+  assert.deepEqual((await store.fact<{ items: unknown[] }>("conversations"))!.items, []);
+});
+
+test("for ever is muted, and so is until a time that is to come", () => {
+  const muted = (muted_until: string | null) =>
+    isMuted({ ...TALK, muted_until } as Conversation, Date.parse("2026-06-01"));
+  assert.deepEqual([muted("forever"), muted("2026-06-02T00:00:00.000Z")], [true, true]);
+  assert.deepEqual([muted("2026-05-31T00:00:00.000Z"), muted(null)], [false, false]);
+});

@@ -7,6 +7,7 @@ import test from "node:test";
 import { suspiciousLink } from "../app/composer/links";
 import { mentionQuery, mentionsIn } from "../app/composer/mentions";
 import { parseRoute } from "../app/routes";
+import { isFailedLoad } from "../app/shared/load";
 import { systemText } from "../app/shared/system";
 import { qualityLevel } from "../client/WebRTCClient";
 import { formatDay, plural, preferred, setLanguage, t } from "../i18n";
@@ -127,6 +128,15 @@ test("every kind of system message that the API names has words, whoever did it"
       assert.ok(words && !/^ | {2}|{/.test(words), `${system_type} by ${actor}: ${words}`);
     }
   }
+});
+
+test("a part that could not be loaded is told from a mistake", () => {
+  assert.ok(
+    isFailedLoad(new TypeError("Failed to fetch dynamically imported module: https://a.example/assets/b.js")),
+  );
+  assert.ok(isFailedLoad(new TypeError("error loading dynamically imported module")));
+  assert.ok(isFailedLoad(new TypeError("Importing a module script failed.")));
+  assert.ok(!isFailedLoad(new TypeError("undefined is not a function")));
 });
 
 test("days are named as people name them", () => {

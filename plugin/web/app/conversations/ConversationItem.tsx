@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { AtSign, BellOff, MoreVertical, Pin } from "lucide-react";
 import { memo } from "react";
-import { otherOf, titleOf } from "../../client/MessagingState";
+import { isMuted, otherOf, titleOf } from "../../client/MessagingState";
 import { formatWhen, plural, t } from "../../i18n";
 import { useMessaging } from "../client";
 import { go, threadPath } from "../routes";
 import { Menu } from "../shared/Menu";
 import { UserAvatar } from "../shared/UserAvatar";
 import { useSwipe } from "../shared/useSwipe";
-import { conversationActions, isMuted, toggleArchived, toggleMuted } from "./actions";
+import { conversationActions, toggleArchived, toggleMuted } from "./actions";
 import { MessagePreview } from "./MessagePreview";
 
 export const ConversationItem = memo(function ConversationItem({

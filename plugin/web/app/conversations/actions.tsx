@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What can be done to a conversation from the list: by its menu, by keyboard and by swiping.
 import { Archive, ArchiveRestore, BellOff, BellRing, Mail, Pin, PinOff, Trash2 } from "lucide-react";
+import { isMuted } from "../../client/MessagingState";
 import type { Conversation } from "../../client/types";
 import { t } from "../../i18n";
 import { attempt, messenger } from "../client";
 import { goBack, routeNow } from "../routes";
 import type { MenuItem } from "../shared/Menu";
-
-const FOREVER = "9999-12-31T23:59:59.000Z";
-
-export function isMuted(conversation: Conversation): boolean {
-  return conversation.muted_until !== null && new Date(conversation.muted_until) > new Date();
-}
 
 function change(conversation: Conversation, changes: Record<string, unknown>): void {
   void attempt(() => messenger.updateConversation(conversation.id, changes));
@@ -22,7 +17,7 @@ export function toggleArchived(conversation: Conversation): void {
 }
 
 export function toggleMuted(conversation: Conversation): void {
-  change(conversation, { muted_until: isMuted(conversation) ? null : FOREVER });
+  change(conversation, { muted_until: isMuted(conversation) ? null : "forever" });
 }
 
 function remove(conversation: Conversation): void {
