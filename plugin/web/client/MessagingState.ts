@@ -23,6 +23,7 @@ export type MessagingState = {
   activeConversation: string | null;
   messages: Record<string, Messages>;
   unreadCounts: Record<string, number>;
+  unreadElsewhere: number; // messages, in conversations that are not loaded
   typingUsers: Record<string, string[]>;
   onlineUsers: Record<string, Presence>;
   starred: Record<string, boolean>;
@@ -48,6 +49,7 @@ const initial = () => ({
   activeConversation: null,
   messages: {},
   unreadCounts: {},
+  unreadElsewhere: 0,
   typingUsers: {},
   onlineUsers: {},
   starred: {},
@@ -132,13 +134,20 @@ export function compareConversations(a: Conversation, b: Conversation): number {
   return a.id < b.id ? 1 : -1;
 }
 
-/** Of conversations that are loaded and neither muted nor archived. */
+/** Of conversations that are neither muted nor archived; those that are marked as unread count as one message. */
 export function totalUnread(state: MessagingState): number {
-  let sum = 0;
+  let sum = state.unreadElsewhere;
   for (const conversation of Object.values(state.conversations)) {
     if (fits(conversation, "all") && !isMuted(conversation)) sum += unread(conversation);
   }
   return sum;
+}
+
+/** What the server counts, of conversations that are loaded. */
+export function unreadMessages(state: MessagingState): number {
+  return Object.values(state.conversations)
+    .filter((conversation) => fits(conversation, "all") && !isMuted(conversation))
+    .reduce((sum, conversation) => sum + conversation.unread_count, 0);
 }
 
 /** Who the other one is in a conversation of two. */

@@ -10,6 +10,7 @@ import {
   fits,
   isOwn,
   type MessagingStore,
+  unreadMessages,
 } from "./MessagingState";
 import { Outbox, type OutboxState } from "./outbox";
 import { Problem } from "./problem";
@@ -208,9 +209,18 @@ export class Messenger {
       const items = anew ? page.items : [...this.listed(filter), ...page.items];
       this.showList(filter, items, { hasMore: page.has_more, next: page.next, loaded: true });
       if (filter === "all" && anew) this.keepList();
+      if (filter === "all") await this.countElsewhere().catch(() => {});
     } finally {
       this.patchList(filter, { loading: false });
     }
+  }
+
+  /** What is unread in conversations that are not loaded. */
+  private async countElsewhere(): Promise<void> {
+    const { hasMore } = this.state.getState().lists.all;
+    const all = hasMore ? (await this.rest.unread()).messages : 0;
+    const here = hasMore ? unreadMessages(this.state.getState()) : 0;
+    this.state.setState({ unreadElsewhere: Math.max(0, all - here) });
   }
 
   /** What is kept of the list is as it is shown. */
@@ -346,7 +356,11 @@ export class Messenger {
     }
     if (known.loaded && !known.hasNewer) return;
     if (!known.loaded) await this.showCached(conversation);
-    await this.loadNewest(conversation);
+    // More than a page is unread: what comes first is shown first.
+    const unread = this.state.getState().conversations[conversation]?.unread_count ?? 0;
+    await (unread >= PAGE && !known.loaded
+      ? this.loadAround(conversation, "unread")
+      : this.loadNewest(conversation));
   }
 
   closeThread(): void {

@@ -157,6 +157,10 @@ export class Rest {
   declineRequest(id: string) {
     return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/decline`);
   }
+  unread(): Promise<{ messages: number }> {
+    return this.request("GET", "/api/unread");
+  }
+
   markRead(id: string, message?: string) {
     return this.request("PUT", `/api/conversations/${segment(id)}/read`, {
       body: message ? { message_id: message } : {},

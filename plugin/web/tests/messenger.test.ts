@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import assert from "node:assert/strict";
 import test from "node:test";
-import { isMuted } from "../client/MessagingState";
+import { isMuted, totalUnread } from "../client/MessagingState";
 import { Messenger } from "../client/Messenger";
 import { MemoryStore } from "../client/store";
 import type { Conversation } from "../client/types";
@@ -32,6 +32,7 @@ function client() {
   globalThis.fetch = (async (address: string, init: RequestInit) => {
     const what = `${init.method} ${address.split("?")[0]}`;
     asked.push(what);
+    if (address.includes("around=")) asked.push(address);
     return Response.json(answers[what] ?? { items: [], has_more: false, next: null });
   }) as typeof fetch;
   const store = new MemoryStore();
@@ -49,7 +50,7 @@ function client() {
       await settle();
     }
   };
-  return { messenger, clock, sockets, store, asked, turn };
+  return { messenger, clock, sockets, store, asked, answers, turn };
 }
 
 const lists = (asked: string[]) => asked.filter((what) => what === "GET /api/conversations").length;
@@ -209,4 +210,38 @@ test("for ever is muted, and so is until a time that is to come", () => {
     isMuted({ ...TALK, muted_until } as Conversation, Date.parse("2026-06-01"));
   assert.deepEqual([muted("forever"), muted("2026-06-02T00:00:00.000Z")], [true, true]);
   assert.deepEqual([muted("2026-05-31T00:00:00.000Z"), muted(null)], [false, false]);
+});
+
+test("what is unread in conversations that are not loaded counts, too", async () => {
+  const { messenger, answers, sockets, turn } = client();
+  const more = { ...TALK, unread_count: 2, muted_until: null };
+  answers["GET /api/conversations"] = { items: [more], has_more: true, next: "1" };
+  answers["GET /api/unread"] = { messages: 7 };
+  const done = messenger.signIn();
+  await turn();
+  sockets[0]!.hello();
+  await done;
+  assert.equal(totalUnread(messenger.state.getState()), 7);
+  sockets[0]!.say("message.new", message(2), { cursor: "c-2" });
+  assert.equal(totalUnread(messenger.state.getState()), 8);
+  answers["GET /api/conversations"] = { items: [], has_more: false, next: null };
+  await messenger.loadList("all");
+  assert.equal(totalUnread(messenger.state.getState()), 3);
+});
+
+test("where more than a page is unread, the first of it is opened", async () => {
+  const { messenger, answers, asked, sockets, turn } = client();
+  answers["GET /api/conversations"] = {
+    items: [{ ...TALK, unread_count: 200 }],
+    has_more: false,
+    next: null,
+  };
+  answers["GET /api/conversations/talk/messages"] = { items: [message(1)], has_more: true, next: null };
+  const done = messenger.signIn();
+  await turn();
+  sockets[0]!.hello();
+  await done;
+  await messenger.openThread("talk");
+  assert.ok(asked.some((what) => what.includes("around=unread")));
+  assert.ok(messenger.state.getState().messages.talk!.hasNewer);
 });

@@ -107,15 +107,15 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit }: Propertie
       announce(t("thread.announce", { name: newest.sender?.name ?? "", text: previewOf(newest) }));
     }
     known.current = newest.id;
-    if (atEnd) messenger.see(id);
-  }, [newest, thread.loaded, atEnd, id, me]);
+    if (atEnd && !thread.hasNewer) messenger.see(id);
+  }, [newest, thread.loaded, thread.hasNewer, atEnd, id, me]);
   useEffect(() => {
     const look = () => {
-      if (atEnd) messenger.see(id);
+      if (atEnd && !thread.hasNewer) messenger.see(id);
     };
     window.addEventListener("focus", look);
     return () => window.removeEventListener("focus", look);
-  }, [atEnd, id]);
+  }, [atEnd, thread.hasNewer, id]);
 
   const unread = useMessaging((state) => state.unreadCounts[id] ?? 0);
   const toEnd = () => {
