@@ -54,6 +54,7 @@ export class Messenger {
   private onOpen: (() => void) | null = null;
   private readonly typingTimers = new Map<string, unknown>();
   private readonly catching = new Map<string, Promise<void>>();
+  private readonly behind = new Set<string>(); // there is more since what is being caught up with was asked for
   private ownTyping: { conversation: string; timer: unknown; told: number | null } | null = null;
   private readTimer: unknown = null;
   private readPending = 0;
@@ -670,16 +671,22 @@ export class Messenger {
   /** Fetches what lies between what is shown and the newest message; once at a time for a conversation. */
   private catchUp(conversation: string): Promise<void> {
     const running = this.catching.get(conversation);
-    if (running) return running;
+    if (running) {
+      this.behind.add(conversation); // what is being fetched may be older than what there is now
+      return running;
+    }
     const run = (async () => {
       for (let pages = 0; pages < 20; pages++) {
         await this.loadNewer(conversation);
-        if (!this.thread(conversation).hasNewer) return;
+        if (!this.behind.delete(conversation) && !this.thread(conversation).hasNewer) return;
       }
       await this.loadNewest(conversation);
     })()
-      .catch(() => {})
-      .finally(() => this.catching.delete(conversation));
+      .catch(() => this.setMessages(conversation, (thread) => ({ ...thread, hasNewer: true })))
+      .finally(() => {
+        this.behind.delete(conversation);
+        this.catching.delete(conversation);
+      });
     this.catching.set(conversation, run);
     return run;
   }

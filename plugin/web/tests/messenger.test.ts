@@ -245,3 +245,17 @@ test("where more than a page is unread, the first of it is opened", async () => 
   assert.ok(asked.some((what) => what.includes("around=unread")));
   assert.ok(messenger.state.getState().messages.talk!.hasNewer);
 });
+
+test("a gap that is told of while another is filled is filled, too", async () => {
+  const { messenger, answers, sockets, turn } = await clientConnected();
+  const page = (...items: unknown[]) => ({ items, has_more: false, next: null });
+  answers["GET /api/conversations/talk/messages"] = page(message(1));
+  await messenger.openThread("talk");
+  const pages = [page(message(2), message(3)), page(message(4), message(5))];
+  Object.defineProperty(answers, "GET /api/conversations/talk/messages", { get: () => pages.shift() });
+  const seen = () => messenger.state.getState().messages.talk!.items.map(({ seq }) => seq);
+  sockets[0]!.say("message.new", message(3), { cursor: "c-3" });
+  sockets[0]!.say("message.new", message(5), { cursor: "c-5" });
+  await turn();
+  assert.deepEqual(seen(), [1, 2, 3, 4, 5]);
+});
