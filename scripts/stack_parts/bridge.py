@@ -46,7 +46,7 @@ def settings(stack, name, ports):
         "auth": {"algorithm": "HS256", "key_file": stack.path("bridge", "jwt.key"),
                  "issuer": stack.state["jwt"]["issuer"], "audience": stack.state["jwt"]["audience"]},
         # Tests and benchmarks send as fast as they can; those of the limits set their own.
-        "limits": {name: 0 for name in ("requests", "pages", "messages", "strangers", "conversations", "search",
+        "limits": {name: 0 for name in ("requests", "pages", "previews", "translations", "messages", "strangers", "conversations", "search",
                                         "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                         "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
         "media": {"store": stack.path("bridge", "files"), "key_file": stack.path("bridge", "media.keys"),

@@ -188,6 +188,7 @@ def test_a_user_is_reset(alice, admin, key):
     assert answer.fields["limits_removed"] == "1"
     assert alice.request("GET", "/api/users/me").status == 401, "the token is of before"
     assert key("GET", f"/api/admin/users/{alice.id}/limits").json["items"] == []
+    assert key("POST", f"/api/admin/users/{alice.id}/reset", {}).json["limits_removed"] == 0
     assert key("POST", "/api/admin/users/nobody/reset", {}).status == 404
 
 

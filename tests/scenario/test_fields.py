@@ -182,6 +182,8 @@ def only_words_say(schema):
         more, dependent = {"content": "Hello"}, {"message_type"}
     if {"limit", "rate"} <= names:
         dependent = {"rate"}
+    if names == {"to"}:  # a tag of a language
+        dependent = {"to"}
     if {"type", "appealable"} <= names:  # who is moderated, and where, depends on how
         more, dependent = {"user": "nobody at all"}, {"type", "user", "duration_seconds"}
     if {"poll", "scheduled_for"} <= names:

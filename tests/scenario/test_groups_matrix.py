@@ -44,6 +44,7 @@ TABLE = {
     "DELETE /api/scheduled/{scheduled_id}": (NO_SUCH, None),
     "GET /api/conversations/{conversation_id}/threads": (ALL, None),
     "GET /api/conversations/{conversation_id}/media": (ALL, None),
+    "GET /api/conversations/{conversation_id}/reports": (("not_found", "ok", "ok"), None),
     "PATCH /api/threads/{thread_id}": (ALL, {"is_resolved": True}),
     "GET /api/messages/{message_id}": (ALL, None),
     "GET /api/messages/{message_id}/thread": (ALL, None),

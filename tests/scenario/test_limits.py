@@ -265,14 +265,16 @@ def test_a_renewal_counts_as_a_request(daemon):
 
 def test_the_defaults_let_people_work(stack):
     defaults = {name: None for name in ("requests", "messages", "strangers", "conversations", "search", "uploads",
-                                        "typing", "server", "signin", "calls", "signals", "reactions", "drafts", "groups", "pages")}
+                                        "typing", "server", "signin", "calls", "signals", "reactions", "drafts", "groups", "pages",
+                                        "previews", "translations")}
     with Daemon(stack, options={"limits": defaults}) as daemon:
         browser = Browser(App(daemon, "alice"))
         rates = {rate["name"]: (rate["limit"], rate["window_seconds"]) for rate in browser.capabilities()["rates"]}
         assert rates == {"requests": (100, 60), "messages": (300, 60), "strangers": (50, 3600),
                          "conversations": (10, 86400), "search": (30, 60), "uploads": (60, 3600), "typing": (120, 60),
                          "calls": (10, 60), "signals": (300, 60), "reactions": (120, 60),
-                         "drafts": (120, 60), "groups": (60, 60), "reports": (60, 3600), "pages": (600, 60)}
+                         "drafts": (120, 60), "groups": (60, 60), "reports": (60, 3600), "pages": (600, 60),
+                         "previews": (30, 60), "translations": (30, 60)}
 
 
 @pytest.mark.parametrize("value", ["100", "x", "100/0", "-1/60", "1/60/2", "", "1000001/60"])
