@@ -109,11 +109,16 @@ static int facts_main(void)
     GIConv converter = g_iconv_open("UTF-8", charset);
     if (converter == (GIConv)-1)
         converter = g_iconv_open("UTF-8", "ISO-8859-1");
-    if (!sandbox_enter(&limits, STDERR_FILENO))
+    if (converter == (GIConv)-1)
+        return FETCH_BROKEN;
+    if (!sandbox_enter(&limits, STDERR_FILENO)) {
+        g_iconv_close(converter);
         return FETCH_NO_SANDBOX;
+    }
     gsize read = 0, written = 0;
     g_autofree char *text =
         g_convert_with_iconv(at, (gssize)left, converter, &read, &written, NULL);
+    g_iconv_close(converter);
     g_autofree char *valid = text ? NULL : g_utf8_make_valid(at, (gssize)left);
     struct page_facts facts;
     page_read(text ? text : valid, text ? written : strlen(valid), url, &facts);
