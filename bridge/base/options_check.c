@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bridge/base/fetch.h"
 #include "bridge/base/error.h"
+#include "bridge/base/fetch.h"
 #include "bridge/base/options_check.h"
 #include "bridge/base/options_table.h"
 
@@ -133,7 +133,7 @@ static bool check_hook(const struct hook_given *hook, GError **error)
     return true;
 }
 
-static bool check_spam(const struct options *options, GError **error)
+static bool check_hooks(const struct options *options, GError **error)
 {
     const struct hook_given spam = {options->spam_hook_url,
                                     options->spam_hook_secret,
@@ -144,8 +144,11 @@ static bool check_spam(const struct options *options, GError **error)
     const struct hook_given assist = {
         options->assist_url, options->assist_secret,         options->assist_secret_file,
         "[assist] url",      "[assist] secret, secret_file", "wants secret_file, too"};
-    if (!check_hook(&spam, error) || !check_hook(&assist, error))
-        return false;
+    return check_hook(&spam, error) && check_hook(&assist, error);
+}
+
+static bool check_spam(const struct options *options, GError **error)
+{
     if (options->spam_filter_at > options->spam_block_at)
         return option_refuse(error, "[spam] filter_at", "must not be above block_at");
     return true;
@@ -166,10 +169,13 @@ static bool check_media_given(const struct options *options, GError **error)
         (!options->media_store || !is_given(options->media_s3_key) || !secret))
         return option_refuse(error, "[media] s3_url",
                              "wants store, s3_key and s3_secret_file, too");
-    if (!check_spam(options, error))
-        return false;
     if (options->media_store && !is_given(options->media_url))
         return option_refuse(error, "[media] url", "must be given with store");
+    return true;
+}
+
+static bool check_fetch(const struct options *options, GError **error)
+{
     if (!fetch_list_is_good(options->fetch_allow))
         return option_refuse(
             error, "[fetch] allow",
@@ -196,7 +202,8 @@ bool options_check_given(struct options *options, GError **error)
         options->xmpp_rooms_domain = g_strconcat("rooms.", options->xmpp_domain, NULL);
     return check_log(options, error) && check_secrets(options, error) &&
            check_bound(options, error) && check_keys(options, error) &&
-           check_media_given(options, error);
+           check_hooks(options, error) && check_spam(options, error) &&
+           check_media_given(options, error) && check_fetch(options, error);
 }
 
 static bool check_domains(const struct options *options, GError **error)
