@@ -34,6 +34,14 @@ struct socket_watch {
 
 /* ---- One question ---------------------------------------------------------------------------- */
 
+static void asking_free(struct asking *asking)
+{
+    curl_easy_cleanup(asking->easy);
+    curl_slist_free_all(asking->headers);
+    buffer_clear(&asking->body);
+    g_free(asking);
+}
+
 static void asking_end(struct asking *asking, long status)
 {
     struct http_client *client = asking->client;
@@ -41,10 +49,7 @@ static void asking_end(struct asking *asking, long status)
     g_queue_unlink(&client->asked, &asking->link);
     asking->done(status, asking->body.data ? asking->body.data : "", asking->body.length,
                  asking->data);
-    curl_easy_cleanup(asking->easy);
-    curl_slist_free_all(asking->headers);
-    buffer_clear(&asking->body);
-    g_free(asking);
+    asking_free(asking);
 }
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *data)
@@ -217,7 +222,10 @@ bool http_client_post(struct http_client *client, const struct http_post *post, 
     asking->link.data = asking;
     asking->body = (struct buffer)BUFFER_INIT(HTTP_ANSWER_MAX);
     asking_prepare(asking, post);
+    if (curl_multi_add_handle(client->multi, asking->easy) != CURLM_OK) {
+        asking_free(asking);
+        return false;
+    }
     g_queue_push_tail_link(&client->asked, &asking->link);
-    curl_multi_add_handle(client->multi, asking->easy);
     return true;
 }
