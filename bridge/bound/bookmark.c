@@ -68,8 +68,10 @@ static void bookmarks_taken(const struct change_result *result, void *data)
     g_autofree struct asked *asked = data;
     g_autofree char *jid = asked->jid;
     const struct bound *bound = bound_of(asked->core);
-    const struct bound_session *session = bound ? bound_session_find(bound, jid) : NULL;
+    struct bound_session *session = bound ? bound_session_find(bound, jid) : NULL;
     const char *page = json_string_value(json_object_get(result->json, "page"));
+    if (session && !change_succeeded(result))
+        session->bookmarks_digest = 0; /* the same is taken the next time */
     if (!session || !session->account || !session->account->subscribers ||
         result->error != ERROR_NONE || result->outcome != OUTCOME_DONE || !page)
         return;
