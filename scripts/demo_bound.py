@@ -3,12 +3,11 @@
 at once. Used by demo_conversation.py."""
 from xml.etree.ElementTree import Element
 
-from demo_parts import BOLD, PLAIN, show, title
+from demo_parts import BOLD, PLAIN, is_served, print_accounts, show, sign_in_link, title
 from harness.account import Person
 from harness.daemon import program
 from harness.inbox import wait_for
 from harness.mam import everything, page, plain
-from harness.rest import Backend, http_request
 from harness.xmpp import XmppError, XmppUser
 
 CARBONS = "urn:xmpp:carbons:2"
@@ -89,12 +88,11 @@ def converse(stack):
 
 def explain(stack, bob, _):
     info = stack.info
-    rest, host, port = info["rest"], info["c2s"]["host"], info["c2s"]["port"]
+    host, port = info["c2s"]["host"], info["c2s"]["port"]
     account = stack.account("bob")
     title("The stack stays up until Ctrl-C; try it from other terminals")
-    if http_request(rest, "GET", "/").status == 200:
-        code = Backend(stack, bob.me()).call(201, "POST", "/api/session/code")["code"]
-        print(f"\n{BOLD}bob in the browser{PLAIN} (the link signs in once, within five minutes; or sign in there with his password)\n  {rest}/#code={code}")
+    if is_served(stack):
+        print(f"\n{BOLD}bob in the browser{PLAIN} (the link signs in once, within five minutes; or sign in there with his password)\n  {sign_in_link(stack, bob)}")
     print(f"""
 {BOLD}bob in a client, at the same time{PLAIN} (plain TCP on loopback, {host} port {port})
   profanity
@@ -102,9 +100,7 @@ def explain(stack, bob, _):
   his password is {account['password']}; what either says is in both
 
 {BOLD}Somebody to talk to{PLAIN}""")
-    for other in info["accounts"]:
-        if other is not account:
-            print(f"  {other['jid']:<20} password {other['password']}")
+    print_accounts(other for other in info["accounts"] if other is not account)
     print(f"""
 {BOLD}More{PLAIN}
   what the doctor says of it   {program()} doctor --config {info['config']}

@@ -13,12 +13,13 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests" / "scenario"))
 
-from harness.rest import App, Backend, http_request  # noqa: E402
+from harness.rest import App  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 from harness.xmpp import XmppUser  # noqa: E402
 
 import demo_bound  # noqa: E402
-from demo_parts import BOLD, PLAIN, show, title  # noqa: E402
+from demo_parts import BOLD, PLAIN, is_served, print_accounts, show, sign_in_link, title  # noqa: E402
+
 
 def sign_in(stack):
     title("1. alice, a user of the app, signs in with a token of the app")
@@ -76,13 +77,11 @@ def converse(stack):
 
 def web_links(stack, alice):
     """[(who, link)] for two users who know each other; nothing where no client is served."""
-    rest = stack.info["rest"]
-    if http_request(rest, "GET", "/").status != 200:
+    if not is_served(stack):
         return []
     dora = App(stack, "dora", username="dora", name="Dora")
     dora.send(dora.conversation_with(participant_id=alice.me()["id"]), "Hello Alice, this is Dora, in the browser.")
-    return [(user.me()["name"], f"{rest}/#code={Backend(stack, user.me()).call(201, 'POST', '/api/session/code')['code']}")
-            for user in (alice, dora)]
+    return [(user.me()["name"], sign_in_link(stack, user)) for user in (alice, dora)]
 
 
 def explain(stack, alice, talk):
@@ -113,8 +112,7 @@ def explain(stack, alice, talk):
   then paste: {{"type":"auth","payload":{{"token":"{token}"}}}}
 
 {BOLD}XMPP{PLAIN} (plain TCP on loopback, {host} port {port})""")
-    for account in info["accounts"]:
-        print(f"  {account['jid']:<20} password {account['password']}")
+    print_accounts(info["accounts"])
     bob = stack.account("bob")["jid"]
     print(f"""
   profanity
