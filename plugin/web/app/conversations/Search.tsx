@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Search as SearchIcon, X } from "lucide-react";
 import { titleOf } from "../../client/MessagingState";
 import type { Conversation, Message } from "../../client/types";
 import { formatWhen, t } from "../../i18n";
 import { messenger, useMessaging } from "../client";
 import { go, threadPath } from "../routes";
+import { MoreButton, usePages } from "../shared/pages";
 import { previewOf } from "../shared/preview";
 import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
@@ -40,14 +41,10 @@ export function SearchResults({ query }: { query: string }) {
     queryKey: ["search", "conversations", q],
     queryFn: ({ signal }) => messenger.rest.conversations({ q, limit: 10 }, signal),
   });
-  const messages = useInfiniteQuery({
-    queryKey: ["search", "messages", q],
-    queryFn: ({ pageParam, signal }) =>
-      messenger.rest.searchMessages({ q, before: pageParam, limit: 20 }, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => (page.has_more ? (page.next ?? undefined) : undefined),
-  });
-  const hits = messages.data?.pages.flatMap((page) => page.items) ?? [];
+  const messages = usePages(["search", "messages", q], (before, signal) =>
+    messenger.rest.searchMessages({ q, before, limit: 20 }, signal),
+  );
+  const hits = messages.items;
   const conversations = found.data?.items ?? [];
   if (found.isPending || messages.isPending) return <LoadingSpinner />;
   if (conversations.length + hits.length === 0) return <EmptyState title={t("list.empty.search")} />;
@@ -65,11 +62,7 @@ export function SearchResults({ query }: { query: string }) {
           <FoundMessage key={message.id} message={message} />
         ))}
       </ul>
-      {messages.hasNextPage ? (
-        <button type="button" onClick={() => void messages.fetchNextPage()}>
-          {t("menu")}
-        </button>
-      ) : null}
+      <MoreButton more={messages.more} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is known of a conversation, and what can be set: for the group, and for oneself.
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { MoreVertical, X } from "lucide-react";
 import { type FormEvent, useEffect, useState } from "react";
 import { otherOf, titleOf } from "../../client/MessagingState";
@@ -10,6 +10,7 @@ import { attempt, messenger, queries, useMessaging } from "../client";
 import { go, threadPath } from "../routes";
 import { Menu, type MenuItem } from "../shared/Menu";
 import { PeoplePicker } from "../shared/PeoplePicker";
+import { MoreButton, usePages } from "../shared/pages";
 import { previewOf } from "../shared/preview";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
@@ -132,13 +133,10 @@ function Group({ conversation }: { conversation: Conversation }) {
   const { id } = conversation;
   const me = useMessaging((state) => state.me);
   const [adding, setAdding] = useState(false);
-  const members = useInfiniteQuery({
-    queryKey: ["members", id, conversation.updated_at, conversation.member_count],
-    queryFn: ({ pageParam, signal }) => messenger.rest.members(id, { after: pageParam, limit: 50 }, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => (page.has_more ? (page.next ?? undefined) : undefined),
-  });
-  const all = members.data?.pages.flatMap((page) => page.items) ?? [];
+  const { items: all, more } = usePages(
+    ["members", id, conversation.updated_at, conversation.member_count],
+    (after, signal) => messenger.rest.members(id, { after, limit: 50 }, signal),
+  );
   const own =
     all.find(({ user }) => user.id === me?.id) ??
     conversation.participants.find(({ user }) => user.id === me?.id);
@@ -178,11 +176,7 @@ function Group({ conversation }: { conversation: Conversation }) {
             <Member key={member.user.id} member={member} items={memberActions(id, member, own, may, run)} />
           ))}
         </ul>
-        {members.hasNextPage ? (
-          <button type="button" onClick={() => void members.fetchNextPage()}>
-            {t("menu")}
-          </button>
-        ) : null}
+        <MoreButton more={more} />
       </section>
       <button type="button" className="danger" onClick={leave}>
         {t("info.leave")}

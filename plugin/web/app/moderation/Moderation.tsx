@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The queue of moderators of the staff: what was reported, with what was seen then, what was done about it, and appeals.
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft } from "lucide-react";
 import { type FormEvent, useEffect, useState } from "react";
 import type { ModerationAction, Report } from "../../client/types";
 import { formatFull, type Key, t } from "../../i18n";
 import { attempt, messenger, queries } from "../client";
 import { goBack } from "../routes";
+import { MoreButton, usePages } from "../shared/pages";
 import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
 
 const STATES = ["open", "taken", "resolved", "dismissed"] as const;
@@ -50,26 +51,19 @@ export default function Moderation() {
 }
 
 function Reports({ state }: { state: string }) {
-  const pages = useInfiniteQuery({
-    queryKey: ["moderation", "reports", state],
-    queryFn: ({ pageParam }) => messenger.rest.reports({ state, after: pageParam }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next ?? undefined,
-    staleTime: 0,
-  });
-  const items = pages.data?.pages.flatMap((page) => page.items) ?? [];
-  if (pages.isPending) return <LoadingSpinner />;
+  const { items, isPending, more } = usePages(
+    ["moderation", "reports", state],
+    (after) => messenger.rest.reports({ state, after }),
+    0,
+  );
+  if (isPending) return <LoadingSpinner />;
   if (items.length === 0) return <EmptyState title={t("moderation.none")} />;
   return (
     <>
       {items.map((report) => (
         <ReportCard key={report.id} report={report} />
       ))}
-      {pages.hasNextPage ? (
-        <button type="button" onClick={() => void pages.fetchNextPage()}>
-          {t("moderation.more")}
-        </button>
-      ) : null}
+      <MoreButton more={more} />
     </>
   );
 }
@@ -220,18 +214,17 @@ function Action({ action }: { action: ModerationAction }) {
 }
 
 function Appeals() {
-  const appeals = useQuery({
-    queryKey: ["moderation", "appeals"],
-    queryFn: () => messenger.rest.actions({ appealed: true }),
-    staleTime: 0,
-  });
+  const { items, isPending, more } = usePages(
+    ["moderation", "appeals"],
+    (after) => messenger.rest.actions({ appealed: true, after }),
+    0,
+  );
   const decide = (id: string, decision: "granted" | "denied") =>
     void attempt(async () => {
       await messenger.rest.decideAppeal(id, decision);
       await anew();
     });
-  const items = appeals.data?.items ?? [];
-  if (appeals.isPending) return <LoadingSpinner />;
+  if (isPending) return <LoadingSpinner />;
   if (items.length === 0) return <EmptyState title={t("moderation.none")} />;
   return (
     <>
@@ -256,6 +249,7 @@ function Appeals() {
           )}
         </section>
       ))}
+      <MoreButton more={more} />
     </>
   );
 }
