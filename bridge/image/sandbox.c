@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <glib.h>
-#include <seccomp.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -23,23 +23,89 @@ static bool limit_all(const struct sandbox *limits)
            (SANITIZED || sandbox_limit(RLIMIT_AS, limits->memory));
 }
 
-/* Memory, the pipes and the end; anything else kills the process. */
+/* Memory, the pipes and the end. */
+static const int little_calls[] = {
+    SCMP_SYS(read),      SCMP_SYS(write),         SCMP_SYS(writev), SCMP_SYS(close),
+    SCMP_SYS(brk),       SCMP_SYS(mmap),          SCMP_SYS(munmap), SCMP_SYS(mremap),
+    SCMP_SYS(madvise),   SCMP_SYS(mprotect),      SCMP_SYS(exit),   SCMP_SYS(exit_group),
+    SCMP_SYS(futex),     SCMP_SYS(rt_sigreturn),  SCMP_SYS(fstat),  SCMP_SYS(newfstatat),
+    SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(lseek),
+};
+
+/* What every program makes beyond that: its start, threads, waiting, looking at files. */
+static const int program_calls[] = {
+    SCMP_SYS(readv),
+    SCMP_SYS(pread64),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(statx),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(ioctl),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(arch_prctl),
+    SCMP_SYS(set_tid_address),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(clone),
+    SCMP_SYS(clone3),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(uname),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(sigaltstack),
+};
+
+bool sandbox_filter_allow(scmp_filter_ctx filter, const int *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* A filter that lets only little_calls pass, and does ACTION at others. */
+static scmp_filter_ctx filter_new(uint32_t action)
+{
+    scmp_filter_ctx filter = seccomp_init(action);
+    if (filter && sandbox_filter_allow(filter, little_calls, G_N_ELEMENTS(little_calls)))
+        return filter;
+    seccomp_release(filter);
+    return NULL;
+}
+
+scmp_filter_ctx sandbox_filter_new(void)
+{
+    scmp_filter_ctx filter = filter_new(SCMP_ACT_ERRNO(EPERM));
+    if (filter && sandbox_filter_allow(filter, program_calls, G_N_ELEMENTS(program_calls)))
+        return filter;
+    seccomp_release(filter);
+    return NULL;
+}
+
+/* Anything but little_calls kills the process. */
 static bool allow_little(void)
 {
-    static const int calls[] = {
-        SCMP_SYS(read),      SCMP_SYS(write),         SCMP_SYS(writev), SCMP_SYS(close),
-        SCMP_SYS(brk),       SCMP_SYS(mmap),          SCMP_SYS(munmap), SCMP_SYS(mremap),
-        SCMP_SYS(madvise),   SCMP_SYS(mprotect),      SCMP_SYS(exit),   SCMP_SYS(exit_group),
-        SCMP_SYS(futex),     SCMP_SYS(rt_sigreturn),  SCMP_SYS(fstat),  SCMP_SYS(newfstatat),
-        SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(lseek),
-    };
     if (SANITIZED)
         return true;
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    bool done = filter != NULL;
-    for (size_t i = 0; done && i < G_N_ELEMENTS(calls); i++)
-        done = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) == 0;
-    done = done && seccomp_load(filter) == 0;
+    scmp_filter_ctx filter = filter_new(SCMP_ACT_KILL_PROCESS);
+    bool done = filter && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return done;
 }

@@ -2,6 +2,7 @@
 /* What a program that reads bytes from outside may still do. */
 #pragma once
 
+#include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -31,6 +32,13 @@ bool sandbox_enter(const struct sandbox *limits, unsigned last);
 
 /* Of RESOURCE this process has MOST from now on, and cannot ask for more. */
 bool sandbox_limit(__rlimit_resource_t resource, rlim_t most);
+
+/* A filter that lets only system calls pass which every program makes; others fail, as if there
+ * were no right to them. NULL: it could not be made. For seccomp_load(), then seccomp_release(). */
+scmp_filter_ctx sandbox_filter_new(void);
+
+/* FILTER lets COUNT system calls of CALLS pass, too. */
+bool sandbox_filter_allow(scmp_filter_ctx filter, const int *calls, size_t count);
 
 /* All of LENGTH bytes to standard output. */
 bool sandbox_write(const void *bytes, size_t length);
