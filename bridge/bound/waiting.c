@@ -33,7 +33,7 @@ static void expired_read(const struct rows *rows, enum error_code error, void *d
 {
     struct job *job = data;
     if (error != ERROR_NONE) {
-        job_end(job, JOB_FAILED, NULL, error_info(error)->code);
+        job_conclude(job, error, false);
         return;
     }
     for (int row = 0; row < rows_count(rows); row++)

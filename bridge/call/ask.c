@@ -502,8 +502,7 @@ static void overdue_read(const struct rows *rows, enum error_code error, void *d
         call_learn(job_core(job), row); /* the clock ends it */
         json_decref(row);
     }
-    job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
-            error == ERROR_NONE ? NULL : error_info(error)->code);
+    job_conclude(job, error, false);
 }
 
 /* Calls that no instance has in memory any more. */

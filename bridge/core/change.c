@@ -212,6 +212,13 @@ bool change_succeeded(const struct change_result *result)
     return result->error == ERROR_NONE && outcome_error(result->outcome) == ERROR_NONE;
 }
 
+enum error_code change_error(const struct change_result *result)
+{
+    if (change_succeeded(result))
+        return ERROR_NONE;
+    return result->error != ERROR_NONE ? result->error : ERROR_INTERNAL;
+}
+
 void change_reply_member(struct request *request, unsigned status,
                          const struct change_result *result, const char *member)
 {

@@ -51,3 +51,6 @@ void change_reply_member(struct request *request, unsigned status,
 
 /* Whether the change was carried out, now or before. */
 bool change_succeeded(const struct change_result *result);
+/* For a job: ERROR_NONE if it was; why it is not known to be; ERROR_INTERNAL for an outcome that
+ * nobody has foreseen there. */
+enum error_code change_error(const struct change_result *result);

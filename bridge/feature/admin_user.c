@@ -299,13 +299,7 @@ static const struct operation operations[] = {
 
 static void unlink_done(const struct change_result *result, void *data)
 {
-    struct job *job = data;
-    if (!change_succeeded(result))
-        job_end(job, JOB_FAILED, NULL,
-                error_info(result->error ? result->error : ERROR_INTERNAL)->code);
-    else
-        job_end(job, json_is_true(json_object_get(result->json, "more")) ? JOB_MORE : JOB_DONE,
-                NULL, NULL);
+    job_conclude(data, change_error(result), json_is_true(json_object_get(result->json, "more")));
 }
 
 static void user_unlink(struct job *job)

@@ -339,11 +339,7 @@ static void removing_free(struct removing *removing)
 static void removing_end(struct removing *removing, enum error_code error)
 {
     media_turn_end();
-    bool more = removing->count >= REMOVED_AT_ONCE;
-    if (error == ERROR_NONE)
-        job_end(removing->job, more ? JOB_MORE : JOB_DONE, NULL, NULL);
-    else
-        job_end(removing->job, JOB_FAILED, NULL, error_info(error)->code);
+    job_conclude(removing->job, error, removing->count >= REMOVED_AT_ONCE);
     removing_free(removing);
 }
 
@@ -399,8 +395,7 @@ static void due_found(const struct rows *rows, enum error_code error, void *data
     guint count = error == ERROR_NONE ? (guint)rows_count(rows) : 0;
     if (count == 0) {
         media_turn_end();
-        job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
-                error == ERROR_NONE ? NULL : error_info(error)->code);
+        job_conclude(job, error, false);
         return;
     }
     struct removing *removing = g_new0(struct removing, 1);
@@ -426,7 +421,7 @@ static void due_found(const struct rows *rows, enum error_code error, void *data
 static void files_reap(struct job *job)
 {
     if (media_is_on() && !media_turn_begin())
-        job_end(job, JOB_FAILED, NULL, error_info(ERROR_CONFLICT)->code);
+        job_conclude(job, ERROR_CONFLICT, false);
     else if (media_is_on())
         archive_query(job_core(job)->archive, QUERY_FILE_DUE,
                       (const char *[]){G_STRINGIFY(REMOVED_AT_ONCE)}, due_found, job);

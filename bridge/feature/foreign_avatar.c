@@ -21,10 +21,7 @@ struct copying {
 
 static void copying_end(struct copying *copying, enum error_code error)
 {
-    if (error == ERROR_NONE)
-        job_end(copying->job, JOB_DONE, NULL, NULL);
-    else
-        job_end(copying->job, JOB_FAILED, NULL, error_info(error)->code);
+    job_conclude(copying->job, error, false);
     g_free(copying->url);
     g_free(copying);
 }
@@ -54,8 +51,7 @@ static void avatar_wanted(const struct rows *rows, enum error_code error, void *
     struct job *job = data;
     bool wanted = error == ERROR_NONE && rows_count(rows) == 1;
     if (!wanted) {
-        job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
-                error == ERROR_NONE ? NULL : error_info(error)->code);
+        job_conclude(job, error, false);
         return;
     }
     struct copying *copying = g_new0(struct copying, 1);

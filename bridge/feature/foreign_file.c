@@ -41,10 +41,7 @@ struct getting {
 
 static void getting_end(struct getting *getting, enum error_code error)
 {
-    if (error == ERROR_NONE)
-        job_end(getting->job, JOB_DONE, NULL, NULL);
-    else
-        job_end(getting->job, JOB_FAILED, NULL, error_info(error)->code);
+    job_conclude(getting->job, error, false);
     if (getting->fd >= 0)
         close(getting->fd);
     OPENSSL_cleanse(getting->key, sizeof getting->key);

@@ -111,7 +111,7 @@ static void preview_noted(const struct change_result *result, void *data)
 {
     bool done = change_succeeded(result);
     enum error_code error = result->error != ERROR_NONE ? result->error : ERROR_UNAVAILABLE;
-    job_end(data, done ? JOB_DONE : JOB_FAILED, NULL, done ? NULL : error_info(error)->code);
+    job_conclude(data, done ? ERROR_NONE : error, false);
 }
 
 static void preview_got(const struct preview_view *view, void *data)
@@ -123,7 +123,7 @@ static void preview_got(const struct preview_view *view, void *data)
         change_submit(core, "link_arrived", NULL, json_pack("{s:s}", "message_id", job_key(job)),
                       preview_noted, job);
     else
-        job_end(job, JOB_FAILED, NULL, error_info(ERROR_UNAVAILABLE)->code);
+        job_conclude(job, ERROR_UNAVAILABLE, false);
 }
 
 static void link_wanted(const struct rows *rows, enum error_code error, void *data)
@@ -133,8 +133,7 @@ static void link_wanted(const struct rows *rows, enum error_code error, void *da
         preview_get(job_core(job), rows_text(rows, 0, LINK_WANTED_URL), job_key(job), preview_got,
                     job);
     else
-        job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
-                error == ERROR_NONE ? NULL : error_info(error)->code);
+        job_conclude(job, error, false);
 }
 
 static void preview_run(struct job *job)

@@ -223,7 +223,7 @@ static void media_drain(struct core *core)
     struct job *job;
     (void)core;
     while ((job = g_queue_pop_head(&waiting)))
-        job_end(job, JOB_FAILED, NULL, error_info(ERROR_UNAVAILABLE)->code);
+        job_conclude(job, ERROR_UNAVAILABLE, false);
     render_stop();
     film_stop();
 }

@@ -25,15 +25,10 @@
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-static void job_finish(struct job *job, enum job_result result, enum error_code error)
-{
-    job_end(job, result, NULL, error != ERROR_NONE ? error_info(error)->code : NULL);
-}
-
 static void keys_stored(const struct rows *rows, enum error_code error, void *data)
 {
     bool more = error == ERROR_NONE && rows_integer(rows, 0, FILE_REWRAP_COUNT) >= AT_ONCE;
-    job_finish(data, error != ERROR_NONE ? JOB_FAILED : more ? JOB_MORE : JOB_DONE, error);
+    job_conclude(data, error, more);
 }
 
 /* The file's key in ROW by the newest master key, base64; NULL: its own is not there. */
@@ -70,7 +65,7 @@ static void keys_found(const struct rows *rows, enum error_code error, void *dat
         log_error(AREA_MAIN, "file-keys-lost",
                   "files=%u hint=\"media.key_file lacks a key that it had\"", lost);
     if (ids->len == 1 || !core->archive) {
-        job_finish(job, error != ERROR_NONE ? JOB_FAILED : JOB_DONE, error);
+        job_conclude(job, error, false);
         return;
     }
     g_string_append_c(ids, '}');
@@ -86,7 +81,7 @@ static void keys_renew(struct job *job)
                       (const char *[]){vault_newest(media_vault()), G_STRINGIFY(AT_ONCE)},
                       keys_found, job);
     else
-        job_finish(job, JOB_DONE, ERROR_NONE);
+        job_conclude(job, ERROR_NONE, false);
 }
 
 /* ---- Room ------------------------------------------------------------------------------------ */
@@ -95,7 +90,7 @@ static void bytes_counted(const struct rows *rows, enum error_code error, void *
 {
     if (error == ERROR_NONE)
         metric_set(METRIC_MEDIA_BYTES, rows_integer(rows, 0, FILE_USED_BYTES));
-    job_finish(data, error != ERROR_NONE ? JOB_FAILED : JOB_DONE, error);
+    job_conclude(data, error, false);
 }
 
 /* Asking a file system may take as long as it takes. */
@@ -131,13 +126,13 @@ static void disk_measured(struct disk_work *work)
     if (core->archive)
         archive_query(core->archive, QUERY_FILE_USED, (const char *[]){NULL}, bytes_counted, job);
     else
-        job_finish(job, JOB_DONE, ERROR_NONE);
+        job_conclude(job, ERROR_NONE, false);
 }
 
 static void bytes_count(struct job *job)
 {
     if (!media_is_on()) {
-        job_finish(job, JOB_DONE, ERROR_NONE);
+        job_conclude(job, ERROR_NONE, false);
         return;
     }
     struct measuring *measuring = g_new0(struct measuring, 1);
@@ -170,7 +165,7 @@ static void moving_end(struct moving *moving, enum error_code error)
 {
     media_turn_end();
     bool more = moving->count >= MOVED_AT_ONCE;
-    job_finish(moving->job, error != ERROR_NONE ? JOB_FAILED : more ? JOB_MORE : JOB_DONE, error);
+    job_conclude(moving->job, error, more);
     g_ptr_array_unref(moving->gone);
     g_ptr_array_unref(moving->kept);
     g_string_free(moving->ids, TRUE);
@@ -227,7 +222,7 @@ static void unmoved_found(const struct rows *rows, enum error_code error, void *
     guint count = error == ERROR_NONE && media_is_on() ? (guint)rows_count(rows) : 0;
     if (count == 0) {
         media_turn_end();
-        job_finish(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, error);
+        job_conclude(job, error, false);
         return;
     }
     struct moving *moving = g_new0(struct moving, 1);
@@ -254,7 +249,7 @@ static void files_move(struct job *job)
         archive_query(job_core(job)->archive, QUERY_FILE_UNMOVED,
                       (const char *[]){G_STRINGIFY(MOVED_AT_ONCE)}, unmoved_found, job);
     else
-        job_finish(job, JOB_DONE, ERROR_NONE);
+        job_conclude(job, ERROR_NONE, false);
 }
 
 static const struct job_kind jobs[] = {

@@ -153,10 +153,7 @@ static const struct field decide_fields[] = {
 
 static void end_done(const struct change_result *result, void *data)
 {
-    struct job *job = data;
-    bool fine = change_succeeded(result);
-    job_end(job, fine ? JOB_DONE : JOB_FAILED, NULL,
-            fine ? NULL : error_info(result->error ? result->error : ERROR_INTERNAL)->code);
+    job_conclude(data, change_error(result), false);
 }
 
 static void action_end(struct job *job)

@@ -103,8 +103,7 @@ static void sizes_read(const struct rows *rows, enum error_code error, void *dat
                 metric_set(sizes[i].metric, rows_integer(rows, row, TABLE_SIZES_SIZE));
         }
     }
-    job_end(job, error == ERROR_NONE ? JOB_DONE : JOB_FAILED, NULL,
-            error == ERROR_NONE ? NULL : error_info(error)->code);
+    job_conclude(job, error, false);
 }
 
 static void tables_measure(struct job *job)

@@ -91,10 +91,7 @@ static void phone_verify(struct request *request)
 
 static void restrict_done(const struct change_result *result, void *data)
 {
-    struct job *job = data;
-    bool fine = change_succeeded(result);
-    job_end(job, fine ? JOB_DONE : JOB_FAILED, NULL,
-            fine ? NULL : error_info(result->error ? result->error : ERROR_INTERNAL)->code);
+    job_conclude(data, change_error(result), false);
 }
 
 static void sender_restrict(struct job *job)

@@ -142,12 +142,19 @@ void job_end(struct job *job, enum job_result result, const char *payload, const
     loop_wake();
 }
 
+void job_conclude(struct job *job, enum error_code error, bool more)
+{
+    if (error != ERROR_NONE)
+        job_end(job, JOB_FAILED, NULL, error_info(error)->code);
+    else
+        job_end(job, more ? JOB_MORE : JOB_DONE, NULL, NULL);
+}
+
 static void run_reaped(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
     if (error != ERROR_NONE || rows_count(rows) != 1) {
-        job_end(job, JOB_FAILED, NULL,
-                error_info(error != ERROR_NONE ? error : ERROR_INTERNAL)->code);
+        job_conclude(job, error != ERROR_NONE ? error : ERROR_INTERNAL, false);
         return;
     }
     metric_add(METRIC_REAPED_ROWS, rows_integer(rows, 0, REAP_EVENTS_REMOVED));

@@ -48,6 +48,9 @@ enum job_result {
 /* Ends the run of JOB, which is freed. PAYLOAD is JSON for the next run, NULL: the same again. CODE
  * says why it failed (static text; of JOB_FAILED only). */
 void job_end(struct job *job, enum job_result result, const char *payload, const char *code);
+/* The same of what says itself how it went: with an ERROR it has failed, else it is done, but for
+ * MORE. The next run is the same again. */
+void job_conclude(struct job *job, enum error_code error, bool more);
 
 /* A whole run: QUERY yields one row (rows removed, whether there is more to remove, the next
  * payload), with VALUES as of archive_query(). */
