@@ -5,12 +5,11 @@
 #include "config.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "bridge/fetch/get.h"
+#include "bridge/image/sandbox.h"
 
 #define HOPS_MAX 4
 #define CONNECT_SECONDS 5L
@@ -107,20 +106,6 @@ static size_t head_take(char *line, size_t size, size_t count, void *data)
     return getting->head_length <= HEAD_MAX ? size * count : 0;
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        ssize_t count = write(fd, bytes, length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            return false;
-        bytes += count;
-        length -= (size_t)count;
-    }
-    return true;
-}
-
 static long status_of(struct getting *getting)
 {
     long status = 0;
@@ -168,7 +153,7 @@ static size_t body_take(char *bytes, size_t size, size_t count, void *data)
     }
     got->length += (gint64)length;
     if (getting->plan->kind == GET_FILE)
-        getting->broken = !write_all(OUTPUT_FD, bytes, length);
+        getting->broken = !sandbox_write_to(OUTPUT_FD, bytes, length);
     else
         g_byte_array_append(got->bytes, (const guint8 *)bytes, (guint)length);
     return getting->broken ? 0 : length;

@@ -116,15 +116,22 @@ bool sandbox_enter(const struct sandbox *limits, unsigned last)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && limit_all(limits) && allow_little();
 }
 
-bool sandbox_write(const void *bytes, size_t length)
+bool sandbox_write_to(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;
     while (length > 0) {
-        ssize_t count = write(STDOUT_FILENO, at, length);
+        ssize_t count = write(fd, at, length);
+        if (count < 0 && errno == EINTR)
+            continue;
         if (count <= 0)
             return false;
         at += count;
         length -= (size_t)count;
     }
     return true;
+}
+
+bool sandbox_write(const void *bytes, size_t length)
+{
+    return sandbox_write_to(STDOUT_FILENO, bytes, length);
 }

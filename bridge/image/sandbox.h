@@ -40,5 +40,6 @@ scmp_filter_ctx sandbox_filter_new(void);
 /* FILTER lets COUNT system calls of CALLS pass, too. */
 bool sandbox_filter_allow(scmp_filter_ctx filter, const int *calls, size_t count);
 
-/* All of LENGTH bytes to standard output. */
+/* All of LENGTH bytes to FD, or to standard output. */
+bool sandbox_write_to(int fd, const void *bytes, size_t length);
 bool sandbox_write(const void *bytes, size_t length);
