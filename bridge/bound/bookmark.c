@@ -9,6 +9,7 @@
 #include "bridge/account/account.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
+#include "bridge/base/text.h"
 #include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/pep.h"
@@ -36,11 +37,6 @@ struct asked {
 };
 
 /* ---- What the server has --------------------------------------------------------------------- */
-
-static const char *text_bounded(const char *text, size_t most)
-{
-    return text && *text && strlen(text) <= most ? text : NULL;
-}
 
 /* NULL: it names no room. */
 static json_t *item_json(const struct core *core, const struct pubsub_item *item)

@@ -47,8 +47,7 @@ static void expired_run(struct job *job)
     char age[24];
     const struct options *options = job_core(job)->options;
     g_snprintf(age, sizeof age, "%" G_GINT64_FORMAT, options->retention_bound_waiting * DAY);
-    const char *values[] = {age, G_STRINGIFY(1000)};
-    G_STATIC_ASSERT(EXPIRED_PAGE == 1000);
+    const char *values[] = {age, G_STRINGIFY(EXPIRED_PAGE)};
     archive_query(job_core(job)->archive, QUERY_BOUND_EXPIRED, values, expired_read, job);
 }
 
