@@ -77,6 +77,11 @@ struct field {
     {                                                                                              \
         .name = field_name, .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH            \
     }
+#define FIELD_TEXT_IN_PATH(field_name, most)                                                       \
+    {                                                                                              \
+        .name = field_name, .type = FIELD_TEXT, .flags = FIELD_REQUIRED | FIELD_IN_PATH,           \
+        .minimum = 1, .maximum = most                                                              \
+    }
 /* How many items a page may have; 50 unless the client says. */
 #define FIELD_PAGE_LIMIT(most)                                                                     \
     {                                                                                              \

@@ -30,16 +30,8 @@
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static const struct field bytes_fields[] = {
-    {.name = "token",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
-     .minimum = 1,
-     .maximum = 128},
-    {.name = "name",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
-     .minimum = 1,
-     .maximum = 255},
+    FIELD_TEXT_IN_PATH("token", 128),
+    FIELD_TEXT_IN_PATH("name", 255),
     {.name = "range", .type = FIELD_TEXT, .flags = FIELD_IN_HEADER, .maximum = 255},
     {.name = "if_range", .type = FIELD_TEXT, .flags = FIELD_IN_HEADER, .maximum = 255},
     {.name = "if_none_match", .type = FIELD_TEXT, .flags = FIELD_IN_HEADER, .maximum = 1024},

@@ -358,12 +358,12 @@ static void session_end_all(struct request *request)
 /* ---- Suspension ------------------------------------------------------------------------------ */
 
 static const struct field suspend_fields[] = {
-    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    FIELD_ID_IN_PATH("user_id"),
     {.name = "reason", .type = FIELD_TEXT, .minimum = 1, .maximum = 1000},
     {0},
 };
 static const struct field restore_fields[] = {
-    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    FIELD_ID_IN_PATH("user_id"),
     {0},
 };
 

@@ -89,7 +89,7 @@ static void slot_created(const struct rows *rows, enum error_code error, void *d
     asking_free(asking);
 }
 
-/* The media type that is said, or what the name ends with. Caller frees. */
+/* The media type that is said, or that of any bytes. Caller frees. */
 static char *type_of(const struct upload_request *wanted)
 {
     char *plain = wanted->content_type ? media_type_plain(wanted->content_type) : NULL;
@@ -185,16 +185,8 @@ static const struct stanza_handler stanzas[] = {
 /* ---- The bytes ------------------------------------------------------------------------------- */
 
 static const struct field slot_fields[] = {
-    {.name = "token",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
-     .minimum = 1,
-     .maximum = 128},
-    {.name = "name",
-     .type = FIELD_TEXT,
-     .flags = FIELD_REQUIRED | FIELD_IN_PATH,
-     .minimum = 1,
-     .maximum = 255},
+    FIELD_TEXT_IN_PATH("token", 128),
+    FIELD_TEXT_IN_PATH("name", 255),
     {0},
 };
 

@@ -41,7 +41,7 @@
 /* ---- Apps ------------------------------------------------------------------------------------ */
 
 static const struct field send_fields[] = {
-    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    FIELD_ID_IN_PATH("conversation_id"),
 #include "bridge/core/send_fields.def"
     {0},
 };

@@ -35,7 +35,7 @@
     }
 
 static const struct field add_fields[] = {
-    {.name = "conversation_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    FIELD_ID_IN_PATH("conversation_id"),
 #include "bridge/core/send_fields.def"
     FIELDS_OF_TIME,
     {0},

@@ -300,7 +300,7 @@ static void on_choose(struct request *request)
 }
 
 static const struct field get_fields[] = {
-    {.name = "user_id", .type = FIELD_UUID, .flags = FIELD_REQUIRED | FIELD_IN_PATH},
+    FIELD_ID_IN_PATH("user_id"),
     {0},
 };
 
