@@ -49,8 +49,8 @@ bool log_switch(const char *level, const char *areas);
 const char *log_level_text(void);
 bool log_area_is_on(enum log_area area);
 
-/* A further file (NULL or empty: none), opened anew at each call: FILE_ACCESS has the lines of
- * log_access(), FILE_ERRORS those of the level error once more. False (with a line on stderr): it
+/* A further file (NULL or empty: none), opened anew at each call: LOG_ACCESS has the lines of
+ * log_access(), LOG_ERRORS those of the level error once more. False (with a line on stderr): it
  * cannot be opened, and the former one stays. */
 enum log_extra { LOG_ACCESS, LOG_ERRORS, LOG_EXTRAS };
 bool log_extra_file(enum log_extra extra, const char *file);
