@@ -15,6 +15,7 @@ libcall_a_SOURCES = \
   bridge/call/machine.c bridge/call/machine.h \
   bridge/call/quality.c bridge/call/quality.h \
   bridge/call/request.c bridge/call/request.h \
+  bridge/call/ringing.c bridge/call/ringing.h \
   bridge/call/servers.c \
   bridge/call/session.c \
   bridge/call/signal.c bridge/call/signal.h \
