@@ -501,3 +501,22 @@ bool options_use_log(const struct options *options)
     good = log_extra_file(LOG_ACCESS, options->log_access_file) && good;
     return log_extra_file(LOG_ERRORS, options->log_error_file) && good;
 }
+
+char *options_login_server(const struct options *options, const char *domain, guint64 *ret_port)
+{
+    g_auto(GStrv) servers = g_strsplit(options->bound_login_servers, " ", -1);
+    size_t length = strlen(domain);
+    *ret_port = 0;
+    for (guint i = 0; servers[i]; i++) {
+        const char *port = strrchr(servers[i], ':');
+        if (strncmp(servers[i], domain, length) != 0 || servers[i][length] != '=' || !port)
+            continue;
+        *ret_port = g_ascii_strtoull(port + 1, NULL, 10);
+        const char *address = servers[i] + length + 1;
+        gsize size = (gsize)(port - address);
+        if (size > 2 && *address == '[' && port[-1] == ']') /* IPv6 */
+            return g_strndup(address + 1, size - 2);
+        return g_strndup(address, size);
+    }
+    return g_strdup("");
+}

@@ -43,3 +43,7 @@ char *options_read_file(const char *path, size_t maximum, mode_t *ret_mode, GErr
 /* The log as OPTIONS want it; files are opened anew. False (with a line on stderr): some of it
  * stays as it was. */
 bool options_use_log(const struct options *options);
+
+/* The address at which [bound] login_servers has DOMAIN, and its port; "" and 0: DNS says. What has
+ * no port does not count. Caller frees. */
+char *options_login_server(const struct options *options, const char *domain, guint64 *ret_port);

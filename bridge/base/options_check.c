@@ -54,27 +54,16 @@ static bool check_secrets(const struct options *options, GError **error)
     return true;
 }
 
-/* Whether ADDRESS:PORT, 127.0.0.1:5222, is of this machine; a name only if it is localhost. */
-static bool server_is_local(const char *server)
-{
-    g_autofree char *address = g_strndup(server, strcspn(server, ":"));
-    struct in_addr parsed;
-    if (inet_pton(AF_INET, address, &parsed) == 1)
-        return ntohl(parsed.s_addr) >> 24 == 127;
-    return strcmp(address, "localhost") == 0 || g_str_has_prefix(server, "[::1]:");
-}
-
-/* Whether passwords of HOST are tried at an address of this machine. */
+/* Whether passwords of HOST are tried at an address of this machine; a name only if it is
+ * localhost. */
 static bool login_is_local(const struct options *options, const char *host)
 {
-    g_auto(GStrv) servers = g_strsplit(options->bound_login_servers, " ", -1);
-    size_t length = strlen(host);
-    for (guint i = 0; servers[i]; i++) {
-        if (strncmp(servers[i], host, length) != 0 || servers[i][length] != '=')
-            continue;
-        return server_is_local(servers[i] + length + 1);
-    }
-    return false;
+    guint64 port;
+    struct in_addr parsed;
+    g_autofree char *address = options_login_server(options, host, &port);
+    if (inet_pton(AF_INET, address, &parsed) == 1)
+        return ntohl(parsed.s_addr) >> 24 == 127;
+    return strcmp(address, "localhost") == 0 || strcmp(address, "::1") == 0;
 }
 
 /* Accounts of our own domains are hosted. */

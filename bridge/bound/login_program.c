@@ -14,30 +14,10 @@ static void input_free(gpointer data)
     g_string_free(input, TRUE);
 }
 
-/* "address:port" of DOMAIN in the option; *ret_port is 0 without one. Caller frees. */
-static char *server_of(const struct options *options, const char *domain, guint64 *ret_port)
-{
-    g_auto(GStrv) servers = g_strsplit(options->bound_login_servers, " ", -1);
-    size_t length = strlen(domain);
-    *ret_port = 0;
-    for (guint i = 0; servers[i]; i++) {
-        const char *port = strrchr(servers[i], ':');
-        if (strncmp(servers[i], domain, length) != 0 || servers[i][length] != '=' || !port)
-            continue;
-        *ret_port = g_ascii_strtoull(port + 1, NULL, 10);
-        const char *address = servers[i] + length + 1;
-        gsize size = (gsize)(port - address);
-        if (size > 2 && *address == '[' && port[-1] == ']') /* IPv6 */
-            return g_strndup(address + 1, size - 2);
-        return g_strndup(address, size);
-    }
-    return g_strdup("");
-}
-
 GBytes *login_input_new(const struct options *options, const char *jid, const char *password)
 {
     guint64 port;
-    g_autofree char *server = server_of(options, strchr(jid, '@') + 1, &port);
+    g_autofree char *server = options_login_server(options, strchr(jid, '@') + 1, &port);
     GString *input = g_string_sized_new(512 + strlen(password)); /* one piece, to be wiped */
     g_string_append_printf(input, "%s\n%s\n%" G_GUINT64_FORMAT "\n%s\n%s\n", jid, server, port,
                            strcmp(options->bound_login_tls, "none") == 0 ? "plain" : "tls",

@@ -231,6 +231,11 @@ static const struct {
     {GOOD "[bound]\nhosts = b.example\nlogin_tls = none\nlogin_servers = "
           "b.example=localhost.evil.example:5222\n",
      "[bound] login_tls: none is for servers"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_tls = none\nlogin_servers = b.example=127.0.0.1\n",
+     "[bound] login_tls: none is for servers"}, /* without a port DNS would say where */
+    {GOOD "[bound]\nhosts = b.example\nlogin_tls = none\nlogin_servers = "
+          "b.example=127.0.0.1 b.example=192.0.2.1:5222\n",
+     "[bound] login_tls: none is for servers"},
     {GOOD "[xmpp]\nrooms_secret = s3cret\nrooms_secret_file = x\n", "[xmpp] rooms_secret, rooms"},
     {GOOD "[xmpp]\nlinks = two\n", "[xmpp] links: must be one or each"},
     {GOOD "[privacy]\nmessages = strangers\n",
