@@ -3,15 +3,17 @@
 -- while, and ended by job_end(), which names the lock: a run that took too long, or whose job was
 -- asked for anew meanwhile, ends nothing. A run may therefore happen twice, and must be harmless then.
 
--- Asks for a job, or for another time and payload of one that is there; also while it is at work.
+-- Asks for a job, or for another time and payload of one that is there; also while it is at work. Messages ask for some: in
+-- PL/pgSQL, which keeps its plan.
 CREATE FUNCTION job_add(p_kind text, p_key text, p_due timestamptz, p_payload jsonb DEFAULT '{}')
 RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
   INSERT INTO jobs (kind, key, due_at, payload) VALUES (p_kind, p_key, p_due, p_payload)
     ON CONFLICT (kind, key) DO UPDATE
       SET due_at = excluded.due_at, payload = excluded.payload, attempts = 0, locked_until = NULL,
-          failed = NULL
-$$;
+          failed = NULL;
+END $$;
 
 -- Makes the jobs that there is one of each, unless they are there.
 CREATE FUNCTION job_ensure(p_kinds text[]) RETURNS void

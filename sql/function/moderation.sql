@@ -243,7 +243,7 @@ END $$;
 
 -- What such a user is told. p_name: how the caller calls the outcome.
 CREATE FUNCTION moderation_restricted(p_name text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(p_name, 5, 'refusal', '{"pointer": "", "detail": "you may not begin conversations"}'::jsonb)
 $$;
 

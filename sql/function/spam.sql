@@ -175,9 +175,10 @@ END $$;
 
 -- The stricter of two actions.
 CREATE FUNCTION spam_stricter(p_one text, p_other text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN 'block' IN (p_one, p_other) THEN 'block' WHEN 'filter' IN (p_one, p_other) THEN 'filter' ELSE 'allow' END
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$ -- in SQL it would be planned for each message of a stranger
+BEGIN
+  RETURN CASE WHEN 'block' IN (p_one, p_other) THEN 'block' WHEN 'filter' IN (p_one, p_other) THEN 'filter' ELSE 'allow' END;
+END $$;
 
 -- A check and what the hook said (NULL: nothing) as one: { confidence, reasons, action, source }.
 CREATE FUNCTION spam_verdict(p_checked jsonb, p_hook jsonb, p_rules text[]) RETURNS jsonb
@@ -193,7 +194,7 @@ $$;
 
 -- What stands for an answer of the hook where there is none; NULL: the message has to wait.
 CREATE FUNCTION spam_unanswered(p_rules text[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN p_rules[8] <> 'refuse' THEN jsonb_build_object('action', p_rules[8], 'confidence', 0,
                 'reasons', '["hook_unavailable"]'::jsonb, 'source', 'fallback') END
 $$;

@@ -364,25 +364,49 @@ def planned(db, connection):
         " (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY query", on=connection)}
 
 
+def planned_again(db, name, arguments, values, spam=""):
+    """What PostgreSQL plans in the third run of a prepared call, none of which stays. spam: the setting."""
+    connection = db.connect()
+    db.rows("SELECT set_config('trestle.spam', %s, false)", spam, on=connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"PREPARE hot AS SELECT * FROM {name}({cursor.mogrify(arguments or ' ', values).decode()})")
+    for _ in range(3):
+        before = planned(db, db.main)
+        db.rows("BEGIN", on=connection)
+        rows = db.rows("EXECUTE hot", on=connection)
+        db.rows("ROLLBACK", on=connection)
+        again = {query[:200]: plans - before.get(query, 0) for query, plans in planned(db, db.main).items()
+                 if plans > before.get(query, 0) and "pg_stat_statements" not in query}
+    connection.close()
+    return again, rows
+
+
 def test_no_hot_statement_is_planned_twice(big):
     """Neither itself nor what it calls: PostgreSQL plans a function in SQL, that does not become part of its caller, in each call."""
     big.rows("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     again = {}
     for name, arguments, values in calls(big):
-        if name not in HOT:
-            continue
-        connection = big.connect()
-        with connection.cursor() as cursor:
-            cursor.execute(f"PREPARE hot AS SELECT * FROM {name}({cursor.mogrify(arguments or ' ', values).decode()})")
-        runs = []
-        for _ in range(3):
-            before = planned(big, big.main)
-            big.rows("BEGIN", on=connection)
-            big.rows("EXECUTE hot", on=connection)
-            big.rows("ROLLBACK", on=connection)
-            runs.append({query[:200]: plans - before.get(query, 0) for query, plans in planned(big, big.main).items()
-                         if plans > before.get(query, 0) and "pg_stat_statements" not in query})
-        connection.close()
-        if runs[2]:
-            again[f"{name}({arguments})"] = runs[2]
+        if name in HOT:
+            again[f"{name}({arguments})"], _ = planned_again(big, name, arguments, values)
+    again = {call: plans for call, plans in again.items() if plans}
     assert not again, json.dumps(again, indent=1)
+
+
+@pytest.mark.parametrize("body, hook, spam, outcome", [
+    ("hello", None, "", 0),
+    ("hello, see https://a.example", None, "on/50/90/2/3/0/no/filter/3", 0),
+    ("www.a.example www.b.example www.c.example", None, "on/50/90/2/3/0/no/filter/3", 0), # held as a request
+    ("see https://evil.example", None, "on/50/90/2/3/0/no/filter/1", 10),
+    ("hello", None, "on/50/90/2/3/0/ask/filter/3", 11),
+    ("hello", {"action": "filter", "confidence": 60, "reasons": ["x"], "source": "hook"}, "on/50/90/2/3/0/ask/filter/3", 0),
+])
+def test_no_first_message_of_a_stranger_is_planned_twice(big, body, hook, spam, outcome):
+    big.rows("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    big.rows("INSERT INTO spam_domains (domain, added_by) VALUES ('evil.example', '') ON CONFLICT DO NOTHING")
+    stranger, other = (big.one("SELECT id FROM users WHERE external_id = %s", f"e{n}") for n in (31, 32))
+    conversation = big.conversation(stranger, reference="e32")
+    judged = "p_judging => 'ask', p_verdicts => ARRAY[%s]::jsonb[]"
+    verdict = hook and json.dumps(hook)
+    again, rows = planned_again(big, "message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s], ARRAY['c'],"
+                                f" ARRAY[%s]::uuid[], false, {judged}", (new_id(), conversation, stranger, body, new_id(), verdict), spam)
+    assert rows[0]["outcome"] == outcome and not again, json.dumps(again, indent=1)
