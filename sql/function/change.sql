@@ -230,10 +230,11 @@ END $$;
 
 -- Two of them, either of which may be NULL.
 CREATE FUNCTION event_lists(p_one text, p_other text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN p_one IS NOT NULL AND p_other IS NOT NULL THEN (p_one::jsonb || p_other::jsonb)::text
-              ELSE coalesce(p_one, p_other) END
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE WHEN p_one IS NOT NULL AND p_other IS NOT NULL THEN (p_one::jsonb || p_other::jsonb)::text
+              ELSE coalesce(p_one, p_other) END;
+END $$;
 
 -- Carries out changes, one after the other. Arguments with a member once: those that happen once. events: what each added to the log, a JSON array of
 -- { position, type, at (microseconds since 1970), payload, conversation_id, actor, peer, many, users }. follows: what

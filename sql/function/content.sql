@@ -100,7 +100,7 @@ END $$;
 -- ---- In -------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION content_refused(p_pointer text, p_detail text, p_outcome int DEFAULT 6) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('refused', p_outcome, 'pointer', p_pointer, 'detail', p_detail)
 $$;
 

@@ -17,9 +17,9 @@ BEGIN
   PERFORM deadline_set('expiry', p_message, p_sent + make_interval(secs => p_seconds));
 END $$;
 
--- When it goes at the latest.
+-- When it goes at the latest. STABLE, as what it adds up is: so it becomes part of the plan.
 CREATE FUNCTION expiry_latest(p_sent timestamptz, p_seconds int) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
   SELECT p_sent + make_interval(secs => 2.0 * p_seconds)
 $$;
 

@@ -40,11 +40,12 @@ END $$;
 
 -- Message.metadata.location; live: it may still change.
 CREATE FUNCTION location_shown(m messages) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-  SELECT (m.details->'location') || jsonb_build_object('live',
+LANGUAGE plpgsql STABLE AS $$ -- in SQL it would be planned for each message: what asks the clock becomes no part of a plan
+BEGIN
+  RETURN (m.details->'location') || jsonb_build_object('live',
     coalesce((m.details #>> '{location,live_until}')::timestamptz > clock_timestamp(), false)
-      AND m.details #>> '{location,ended_at}' IS NULL)
-$$;
+      AND m.details #>> '{location,ended_at}' IS NULL);
+END $$;
 
 -- The message, if p_user sends there where he or she is; outcome: 0, 2 there is no such message, 3 that is over, or it
 -- is no place, 5 it is somebody else's.

@@ -4,9 +4,10 @@
 -- the log.
 
 CREATE FUNCTION poll_is_closed(m messages, p polls) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT p.closed_at IS NOT NULL OR coalesce((m.details #>> '{poll,closes_at}')::timestamptz <= clock_timestamp(), false)
-$$;
+LANGUAGE plpgsql STABLE AS $$ -- in SQL it would be planned for each message, as location_shown()
+BEGIN
+  RETURN p.closed_at IS NOT NULL OR coalesce((m.details #>> '{poll,closes_at}')::timestamptz <= clock_timestamp(), false);
+END $$;
 
 -- What has been voted: { votes: [of each option], users: [of each option, the first 100; none if it is anonymous],
 -- voters }.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Reactions to messages (decision 0054). Who reacts has a row in reactions; what all of them come to stands
 -- in messages.reactions. Functions that write are for the holder of the log.
+-- What is asked for each message of a page is in PL/pgSQL, which keeps its plans, see relation.sql.
 
 -- An emoji as two are compared: in whatever manner it is drawn (U+FE0F).
 CREATE FUNCTION reaction_key(p_emoji text) RETURNS text
@@ -9,9 +10,10 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 CREATE FUNCTION reaction_keys(p_emoji text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT coalesce(array_agg(reaction_key(e.emoji)), '{}') FROM unnest(p_emoji) e (emoji)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN ARRAY(SELECT reaction_key(e.emoji) FROM unnest(p_emoji) e (emoji));
+END $$;
 
 -- Of how many users of an emoji the ids are shown, when a message has p_kinds different ones.
 CREATE FUNCTION reaction_named_max(p_kinds int) RETURNS int
@@ -48,9 +50,10 @@ END $$;
 
 -- Those groups, the first that came first; NULL: there are none.
 CREATE FUNCTION reaction_sorted(p_groups jsonb[]) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT jsonb_agg(g ORDER BY (g->>'since')::bigint, g->>'emoji') FROM unnest(p_groups) g
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN (SELECT jsonb_agg(g ORDER BY (g->>'since')::bigint, g->>'emoji') FROM unnest(p_groups) g);
+END $$;
 
 -- messages.reactions when p_user says p_one as well (from p_since on), or no longer. What many say costs as little as what
 -- few do, but for the first ones who take it back.
@@ -88,9 +91,10 @@ END $$;
 
 -- messages.reactions as all see it.
 CREATE FUNCTION reaction_plain(p_reactions jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT jsonb_agg(g - 'since' ORDER BY n) FROM jsonb_array_elements(p_reactions) WITH ORDINALITY x (g, n)
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN (SELECT jsonb_agg(g - 'since' ORDER BY n) FROM jsonb_array_elements(p_reactions) WITH ORDINALITY x (g, n));
+END $$;
 
 -- p_reactions, those of the message, as p_viewer sees them: with me, whether p_viewer is one of them. Never
 -- NULL.
@@ -199,12 +203,13 @@ END $$;
 
 -- The set with one emoji more, or one less. NULL: it is full, or the message has 50 different ones.
 CREATE FUNCTION reaction_changed(m messages, p_emoji text[], p_one text, p_added boolean) RETURNS text[]
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN NOT p_added
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN CASE WHEN NOT p_added
               THEN ARRAY(SELECT e FROM unnest(p_emoji) e WHERE reaction_key(e) <> reaction_key(p_one))
               WHEN reaction_key(p_one) = ANY (reaction_keys(p_emoji)) THEN p_emoji
-              WHEN cardinality(p_emoji) < 20 AND reaction_fitting(m, ARRAY[p_one]) <> '{}' THEN p_emoji || p_one END
-$$;
+              WHEN cardinality(p_emoji) < 20 AND reaction_fitting(m, ARRAY[p_one]) <> '{}' THEN p_emoji || p_one END;
+END $$;
 
 -- Those of p_emoji that the message has, or has room for: 50 different ones are shown.
 CREATE FUNCTION reaction_fitting(m messages, p_emoji text[]) RETURNS text[]

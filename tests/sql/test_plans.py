@@ -410,3 +410,31 @@ def test_no_first_message_of_a_stranger_is_planned_twice(big, body, hook, spam, 
     again, rows = planned_again(big, "message_store", "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s], ARRAY['c'],"
                                 f" ARRAY[%s]::uuid[], false, {judged}", (new_id(), conversation, stranger, body, new_id(), verdict), spam)
     assert rows[0]["outcome"] == outcome and not again, json.dumps(again, indent=1)
+
+
+def test_no_message_that_carries_more_is_planned_twice(big):
+    """Neither when it is stored nor when it is shown, with reactions."""
+    big.rows("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    alice, bob = (big.one("SELECT id FROM users WHERE external_id = %s", f"e{n}") for n in (33, 34))
+    talk = big.conversation(alice, reference="e34")
+    first = new_id()
+    big.store({"id": first, "conversation": talk, "sender": alice}, {"conversation": talk, "sender": bob})
+    again = {}
+    for details in ({"reply_to": first}, {"thread_id": first}, {"expires_in": 60}, {"mentions": [{"user_id": bob, "offset": 0, "length": 2}]},
+                    {"link_preview": {"url": "https://a.example/", "fetch": True}},
+                    {"type": "location", "location": {"latitude": 1, "longitude": 2}},
+                    {"type": "poll", "poll": {"question": "q", "options": ["a", "b"], "multiple": False, "anonymous": False}}):
+        columns = (new_id(), talk, alice, new_id(), json.dumps(details))
+        stored = "ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY['hello'], ARRAY[NULL], ARRAY[%s]::uuid[], true," \
+                 " p_details => ARRAY[%s]::jsonb[]"
+        again[f"message_store {details}"], rows = planned_again(big, "message_store", stored, columns)
+        assert rows[0]["outcome"] == 0
+        big.rows(f"SELECT FROM message_store({stored})", *columns)
+    for emoji in ("x", "y"):
+        assert big.change("react", bob, message_id=first, emoji=emoji)["outcome"] == 0
+    for name, arguments, values in [("message_page", "%s, %s, 50, NULL, NULL, NULL", (alice, talk)), ("message_get", "%s, %s", (alice, first)),
+                                    ("event_resume", "%s, %s, 1000, 1000000", (bob, 10000 + MESSAGES))]:
+        again[name], rows = planned_again(big, name, arguments, values)
+        assert rows
+    again = {call: plans for call, plans in again.items() if plans}
+    assert not again, json.dumps(again, indent=1)
