@@ -8,7 +8,6 @@ from harness import cluster
 from harness.account import Person
 from harness.administer import administer
 from harness.inbox import wait_for
-from harness.stack import Stack
 from harness.xmpp import CHATSTATES
 
 pytestmark = pytest.mark.timeout(240)
@@ -16,25 +15,12 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def two(request):
-    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2", "--plugin", "--archive")
-    try:
-        yield stack
-        reports = stack.sanitizer_reports()
-        assert not reports, "\n".join(reports)
-    finally:
-        stack.stop(purge=not request.session.testsfailed)
+    yield from cluster.two_for_module(request, "--plugin", "--archive")
 
 
 @pytest.fixture
 def stack(two, request):
-    for part in sorted(two.dead()):
-        two.restart(part)
-    request.node.log_sizes = two.log_sizes()
-    cluster.wait_whole(two)
-    yield two
-    if request.session.testsfailed:
-        for name, lines in two.logs_since(request.node.log_sizes).items():
-            print(f"--- {name}", *lines, sep="\n")
+    yield from cluster.whole_for_test(two, request)
 
 
 def words(what):

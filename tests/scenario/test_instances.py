@@ -20,7 +20,7 @@ from harness.muc import Seat
 from harness.rest import App, Backend
 from harness.session import Browser
 from harness.sse import EventStream
-from harness.stack import TOP, Stack
+from harness.stack import TOP
 from harness.ws import Closed
 from harness.xmpp import CHATSTATES, VERSION, XmppError
 
@@ -33,27 +33,12 @@ def two(request, tmp_path_factory):
     database now and then."""
     conf = tmp_path_factory.mktemp("conf") / "two.ini"
     conf.write_text("[session]\nrecheck = 60000\n")
-    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2", "--conf", str(conf))
-    try:
-        yield stack
-        reports = stack.sanitizer_reports()
-        assert not reports, "\n".join(reports)
-    finally:
-        stack.stop(purge=not request.session.testsfailed)
+    yield from cluster.two_for_module(request, "--conf", str(conf))
 
 
 @pytest.fixture
 def stack(two, request):
-    for part in sorted(two.dead()):
-        two.restart(part)
-    request.node.log_sizes = two.log_sizes()
-    cluster.wait_whole(two)
-    yield two
-    died = two.dead() - two.killed
-    assert not died, f"ended by itself during this test: {', '.join(died)}"
-    for name, lines in two.logs_since(request.node.log_sizes).items():
-        if request.session.testsfailed:
-            print(f"--- {name}", *lines, sep="\n")
+    yield from cluster.whole_for_test(two, request)
 
 
 @pytest.fixture

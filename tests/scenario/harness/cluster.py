@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several bridges of one stack: who holds the link's lease, what an instance says about itself."""
+"""Several bridges of one stack: fixtures, who holds the link's lease, what an instance says about itself."""
 import hashlib
 import hmac
 import json
@@ -11,8 +11,35 @@ import urllib.parse
 
 from .inbox import wait_for
 from .rest import http_request
+from .stack import Stack
 
 LEASE_SECONDS = 20  # within which another one must have taken a lease that nobody renews
+
+
+def two_for_module(request, *options):
+    """For a fixture of scope "module": a stack with two bridges."""
+    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2", *options)
+    try:
+        yield stack
+        reports = stack.sanitizer_reports()
+        assert not reports, "\n".join(reports)
+    finally:
+        stack.stop(purge=not request.session.testsfailed)
+
+
+def whole_for_test(stack, request):
+    """For a fixture `stack`: that one, with every part running; a part that ends by itself fails the test, and a test that fails
+    shows what every part logged."""
+    for part in sorted(stack.dead()):
+        stack.restart(part)
+    request.node.log_sizes = stack.log_sizes()
+    wait_whole(stack)
+    yield stack
+    died = stack.dead() - stack.killed
+    assert not died, f"ended by itself during this test: {', '.join(died)}"
+    if request.session.testsfailed:
+        for name, lines in stack.logs_since(request.node.log_sizes).items():
+            print(f"--- {name}", *lines, sep="\n")
 
 
 def admin(stack, instance, path):
