@@ -21,9 +21,9 @@ def cast(db):
     return [db.provision(str(i), n)["id"] for i, n in enumerate(["sam", *(f"peer{n}" for n in range(8))])]
 
 
-def send(db, sender, conversation, body="hello", verdict=None, judging="ask", id=None):
+def send(db, sender, conversation, body="hello", verdict=None, judging="ask", dedupe=None):
     row, = db.rows("SELECT * FROM message_store(ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s]::uuid[], ARRAY[%s], NULL, ARRAY[%s]::uuid[],"
-                   " true, p_judging => %s, p_verdicts => ARRAY[%s]::jsonb[])", id or new_id(), conversation, sender, body, new_id(),
+                   " true, p_judging => %s, p_verdicts => ARRAY[%s]::jsonb[])", new_id(), conversation, sender, body, dedupe or new_id(),
                    judging, verdict and json.dumps(verdict))
     return row
 
@@ -127,11 +127,13 @@ def test_a_filtered_conversation_is_a_request_and_accepting_it_ends_that(db, cas
 
 def test_a_repeated_message_is_not_judged_anew(db, cast):
     sam, peer = cast[:2]
-    talk = db.conversation(sam, peer)
-    first = db.store({"conversation": talk, "sender": sam, "client_id": "one", "body": "hello", "dedupe": (key := new_id())})[0]
+    talk, key = db.conversation(sam, peer), new_id()
+    first = send(db, sam, talk, "see https://evil.example", dedupe=key)
+    assert checked(db, first["id"])["action"] == "allow"
     db.rows("INSERT INTO spam_domains (domain, added_by) VALUES ('evil.example', '')")
-    again = db.store({"conversation": talk, "sender": sam, "client_id": "one", "body": "hello", "dedupe": key})[0]
-    assert (again["outcome"], again["id"]) == (1, first["id"])
+    again = send(db, sam, talk, "see https://evil.example", dedupe=key)
+    assert (again["outcome"], again["id"]) == (1, first["id"]) and db.one("SELECT count(*) FROM spam_checks") == 1
+    assert send(db, sam, talk, "see https://evil.example")["outcome"] == 10, "another one is"
 
 
 def test_edits_cannot_bring_it_in(db, cast):

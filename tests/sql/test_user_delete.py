@@ -49,20 +49,37 @@ def test_what_was_said_stays_and_nobody_writes_there_any_more(db, cast):
 def test_nothing_is_left_that_refers_to_them(db, cast):
     alice, bella, carl = cast[:3]
     other = db.conversation(alice, bella)
+    said = db.store(message(other, bella, "hello"))[0]
     for statement in ("INSERT INTO contacts (user_id, peer, to_peer, from_peer) VALUES (%(a)s, 'bella@app.example.org', true, true),"
                       " (%(b)s, 'alice@app.example.org', true, true), (%(a)s, 'romeo@example.org', true, true), (%(c)s, 'alice@app.example.org', true, false)",
                       "INSERT INTO blocks (user_id, peer) VALUES (%(a)s, 'x@example.org')",
                       "INSERT INTO restrictions (user_id, peer) VALUES (%(a)s, 'x@example.org')",
                       "INSERT INTO verifications VALUES (%(a)s, 'phone', now())", "INSERT INTO standings VALUES (%(a)s, 1)",
                       "INSERT INTO user_limits VALUES (%(a)s, 'messages', '1/1')",
-                      "INSERT INTO found (user_id, peer_id, at) VALUES (%(a)s, %(b)s, now()), (%(b)s, %(a)s, now())"):
+                      "INSERT INTO found (user_id, peer_id, at) VALUES (%(a)s, %(b)s, now()), (%(b)s, %(a)s, now())",
+                      "INSERT INTO shown_profiles (peer_id, user_id) VALUES (%(a)s, %(b)s), (%(b)s, %(a)s)",
+                      "INSERT INTO shown_online (user_id) VALUES (%(a)s)", "INSERT INTO nicks VALUES (%(t)s, %(a)s, 'al', 'al', 'o')",
+                      "INSERT INTO stars VALUES (%(a)s, %(m)s, 1, now())", "INSERT INTO hidden VALUES (%(a)s, %(m)s, %(t)s, 1)",
+                      "INSERT INTO scheduled (id, message_id, conversation_id, user_id, content, due_at, created_at, updated_at)"
+                      " VALUES (gen_random_uuid(), gen_random_uuid(), %(t)s, %(a)s, 'later', now(), now(), now())",
+                      "INSERT INTO spam_checks (id, at, sender, recipient, conversation_id, confidence, reasons, action, source)"
+                      " VALUES (gen_random_uuid(), now(), %(a)s, %(b)s, %(t)s, 0, '{}', 'allow', 'checks')",
+                      "UPDATE members SET draft = '{\"content\": \"x\"}' WHERE user_id = %(a)s",
+                      "INSERT INTO sessions (digest, user_id, issued_at, expires_at, ends_at) VALUES (gen_random_uuid(), %(a)s, now(),"
+                      " now() + interval '1 day', now() + interval '1 day')",
+                      "INSERT INTO tickets (digest, user_id, issued_at, session_expires_at, expires_at) VALUES (gen_random_uuid(), %(a)s,"
+                      " now(), now() + interval '1 day', now() + interval '1 day')"):
         with db.main.cursor() as cursor:
-            cursor.execute(statement, {"a": alice, "b": bella, "c": carl})
+            cursor.execute(statement, {"a": alice, "b": bella, "c": carl, "t": other, "m": said["id"]})
     db.one("SELECT user_remote('romeo@example.org')")
     delete(db, alice)
     unlink(db, alice)
-    for table in ("blocks", "restrictions", "verifications", "standings", "user_limits", "found", "user_words", "sessions", "tickets"):
+    for table in ("blocks", "restrictions", "verifications", "standings", "user_limits", "found", "user_words", "sessions",
+                  "shown_profiles", "shown_online", "nicks", "stars", "hidden", "scheduled"):
         assert db.one(f"SELECT count(*) FROM {table} WHERE user_id = %s", alice) == 0, table
+    assert db.rows("SELECT FROM spam_checks") == db.rows("SELECT FROM found") == db.rows("SELECT FROM shown_profiles") == []
+    assert db.rows("SELECT FROM members WHERE draft IS NOT NULL") == []
+    assert db.rows("SELECT f.state FROM tickets t, ticket_find(t.digest) f") == [{"state": 1}], "signed out; a ticket is gone in a minute"
     assert db.one("SELECT count(*) FROM contacts WHERE user_id = %s OR peer = 'alice@app.example.org'", alice) == 0
     assert sorted(o["kind"] for o in db.outbox()) == ["unsubscribe", "unsubscribed"], "whom they knew elsewhere is told"
     left = db.rows("SELECT external_id, username, name, bio, avatar_url, staff FROM users WHERE id = %s", alice)[0]
