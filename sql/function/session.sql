@@ -282,7 +282,7 @@ BEGIN
   "position" := revocation_add(p_user, NULL, cutoff, 'signed out');
 END $$;
 
--- NULL when there is no such hosted user.
+-- NULL when there is nobody of ours like that.
 CREATE FUNCTION user_suspension_json(p_user uuid) RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT json_build_object('user_id', u.id, 'suspended', access_is_suspended(a),
@@ -290,7 +290,7 @@ LANGUAGE sql STABLE AS $$
                            'until', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_until) END,
                            'reason', CASE WHEN access_is_suspended(a) THEN a.suspend_reason END)::text
     FROM users u LEFT JOIN user_access a ON a.user_id = u.id
-    WHERE u.id = p_user AND u.kind IN ('hosted', 'bound')
+    WHERE u.id = p_user AND u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL
 $$;
 
 -- p_until: when it ends by itself; NULL: not before it is taken back.

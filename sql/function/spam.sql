@@ -391,7 +391,8 @@ $$;
 CREATE FUNCTION change_verify_phone(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  whom uuid := (SELECT u.id FROM users u WHERE u.id = (p_arguments->>'user_id')::uuid AND u.kind IN ('hosted', 'bound'));
+  whom uuid := (SELECT u.id FROM users u WHERE u.id = (p_arguments->>'user_id')::uuid
+                               AND u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL);
   stamp timestamptz := (p_arguments->>'verified_at')::timestamptz;
 BEGIN
   outcome := 2;
@@ -435,7 +436,8 @@ BEGIN
     outcome := 6;
     result := '{"pointer": "", "detail": "is the user who asks"}';
     RETURN;
-  ELSIF (SELECT count(*) FROM (SELECT FROM restrictions r WHERE r.user_id = p_user LIMIT 10000) n) = 10000 THEN
+  ELSIF (SELECT count(*) FROM (SELECT FROM restrictions r WHERE r.user_id = p_user LIMIT 10000) n) = 10000
+        AND NOT EXISTS (SELECT FROM restrictions r WHERE r.user_id = p_user AND r.peer = u.jid) THEN
     outcome := 3;
     RETURN;
   END IF;

@@ -26,7 +26,7 @@ DECLARE
   old users;
 BEGIN
   SELECT * INTO old FROM users
-    WHERE id = (p_arguments->>'user_id')::uuid AND kind IN ('hosted', 'bound') FOR NO KEY UPDATE;
+    WHERE id = (p_arguments->>'user_id')::uuid AND kind IN ('hosted', 'bound') AND deleted_at IS NULL FOR NO KEY UPDATE;
   IF old.id IS NULL THEN
     outcome := 2;
     RETURN;

@@ -303,6 +303,12 @@ def test_whom_a_user_restricts_does_not_learn_it(db, cast):
     assert db.change("unrestrict", peer, user_id=sam)["outcome"] == 0 and db.change("unrestrict", peer, user_id=sam)["outcome"] == 1
     assert request_of(db, peer, talk) is None and len(db.conversations(peer)["items"]) == 1
     assert not send(db, sam, talk)["held"]
+
+
+def test_restricting_once_more_is_possible_at_the_ceiling_too(db, cast):
+    sam, peer = cast[:2]
+    db.rows("INSERT INTO restrictions (user_id, peer) SELECT %s, n || '@example.org' FROM generate_series(1, 9999) n", peer)
+    assert [db.change("restrict", peer, user_id=u)["outcome"] for u in (sam, sam, cast[2])] == [0, 1, 3]
     assert db.change("restrict", peer, user_id=peer)["outcome"] == 6 and db.change("restrict", peer, user_id=new_id())["outcome"] == 2
 
 

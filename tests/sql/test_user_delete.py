@@ -166,6 +166,9 @@ def test_who_was_suspended_is_not_listed_so_and_nothing_late_names_them_again(db
     assert json.loads(db.one("SELECT admin_user_count()"))["suspended"] == 0
     assert db.rows("SELECT suspend_reason, signed_out_at IS NOT NULL AS out FROM user_access") == [{"suspend_reason": None, "out": True}]
     assert db.change("profile", alice, name="Alice", bio="I am")["outcome"] == 2, "asked before, and carried out behind it"
+    assert db.one("SELECT user_suspend(%s, 'again')", alice) is None
+    assert db.change("staff", None, user_id=alice, roles=["admin"])["outcome"] == 2
+    assert db.change("verify_phone", None, user_id=alice, verified_at="2026-05-04T09:00:00Z")["outcome"] == 2
     assert db.rows("SELECT name, bio FROM users WHERE id = %s", alice) == [{"name": "[Deleted User]", "bio": None}]
 
 
