@@ -193,10 +193,11 @@ END $$;
 
 -- For how long the user has been away (since the account was made, when never online).
 CREATE FUNCTION contact_idle(p_user uuid) RETURNS bigint
-LANGUAGE sql STABLE AS $$
-  SELECT greatest(0, extract(epoch FROM now() - coalesce(u.last_seen_at, u.created_at)))::bigint
-    FROM users u WHERE u.id = p_user
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT greatest(0, extract(epoch FROM now() - coalesce(u.last_seen_at, u.created_at)))::bigint
+            FROM users u WHERE u.id = p_user);
+END $$;
 
 -- Notes that the user is online, or has been offline for p_seconds, and yields the contacts to be
 -- told, and may be: those after p_after, at most p_limit, in order. Only the first page (p_after NULL) notes.

@@ -185,10 +185,11 @@ END $$;
 -- Whether what p_peer (bare JID) announces to p_user is wanted: they talk to each other, or p_user
 -- sees their presence. Whoever is blocked or was declined is asked for nothing: that would tell that
 -- somebody is there. known: the announced hash that was looked at last; NULL: none yet. shown: what is
--- known is shown to p_user already.
+-- known is shown to p_user already. Asked for each announcement: in PL/pgSQL, which keeps its plan.
 CREATE FUNCTION remote_profile_wanted(p_user uuid, p_peer text, OUT wanted boolean, OUT known text,
                                       OUT shown boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
   SELECT NOT relation_blocks(p_user, p_peer) AND (
            u.id = p_user -- an account of another server hears of its own
            OR EXISTS (SELECT FROM contacts c
@@ -197,8 +198,9 @@ LANGUAGE sql STABLE AS $$
                         AND m.user_id = p_user AND m.request IS DISTINCT FROM 'declined'
                         WHERE c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user))),
          u.announced_hash, relation_profile(p_user, u)
-    FROM users u WHERE u.jid = p_peer AND u.kind <> 'hosted'
-$$;
+    INTO wanted, known, shown
+    FROM users u WHERE u.jid = p_peer AND u.kind <> 'hosted';
+END $$;
 
 -- ---- Search --------------------------------------------------------------------------------
 

@@ -355,7 +355,8 @@ def test_to_begin_the_writing_statement_costs_little(db):
 HOT = {"message_store", "message_receive", "message_fail", "mark_store", "message_page", "message_get", "conversation_list", "conversation_get",
        "event_resume", "relation_view", "presence_partners", "contact_announce", "contact_probe", "session_check", "session_find",
        "ticket_find", "ticket_take", "revocation_since", "user_get", "message_search", "outbox_page", "outbox_delivered", "search_index",
-       "user_self", "group_typing", "star_page", "call_active", "unread_count"}
+       "user_self", "group_typing", "star_page", "call_active", "unread_count", "contact_idle",
+       "remote_profile_wanted"}
 
 
 def planned(db, connection):
