@@ -16,6 +16,7 @@
 #include "bridge/bound/host.h"
 #include "bridge/cluster/cluster.h"
 #include "bridge/cluster/fanout.h"
+#include "bridge/core/change.h"
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
 #include "bridge/core/entry.h"
@@ -24,6 +25,7 @@
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
 #include "bridge/core/relation.h"
+#include "bridge/core/resume.h"
 #include "bridge/daemon.h"
 #include "bridge/dialect/dialect.h"
 #include "bridge/feature/features.h"
@@ -65,6 +67,12 @@ static void archive_up(const struct log_state *log, void *data)
         outbox_other_log(core->outbox);
     cluster_archive_up(daemon->cluster, log);
     outbox_archive_up(core->outbox);
+}
+
+static void archive_missed(const char *events, void *data)
+{
+    struct daemon *daemon = data;
+    change_publish_later(&daemon->core, events);
 }
 
 static void batch_begin(gint64 before, gint64 after, void *data)
@@ -228,11 +236,14 @@ static const struct http_part *ready_parts(void *data)
     struct daemon *daemon = data;
     const struct cluster *cluster = daemon->cluster;
     struct link *const *links = daemon->links;
-    static struct http_part parts[5];
+    static struct http_part parts[6];
     size_t count = 0;
     bool link = cluster ? cluster_has_link(cluster) : link_is_up(links[SERVICE_USERS]);
     parts[count++] =
         (struct http_part){"database", archive_is_writable(daemon->core.archive), false};
+    if (*daemon->core.options->database_read_uri)
+        parts[count++] =
+            (struct http_part){"replica", archive_has_replica(daemon->core.archive), true};
     parts[count++] = (struct http_part){"link", link, false};
     if (links[SERVICE_ROOMS]) {
         bool rooms = cluster ? cluster_reaches_server(cluster, SERVICE_ROOMS)
@@ -265,6 +276,7 @@ static void socket_upgraded(void *data, const struct websocket_handshake *handsh
                                                           .extra_length = handshake->extra_length,
                                                           .credentials = handshake->credentials,
                                                           .dialect = handshake->dialect,
+                                                          .deflates = handshake->deflates,
                                                           .cursor = handshake->cursor});
 }
 
@@ -283,11 +295,13 @@ static void hosts_write(struct json_writer *json, void *data)
 
 static bool open_listeners(struct daemon *daemon, GError **error)
 {
-    struct websocket_upgrade upgrade = {.dialects = dialect_subprotocols,
-                                        .knows = knows_dialect,
-                                        .admits = socket_admits,
-                                        .upgraded = socket_upgraded,
-                                        .data = daemon};
+    struct websocket_upgrade upgrade = {
+        .dialects = dialect_subprotocols,
+        .knows = knows_dialect,
+        .deflates = strcmp(daemon->core.options->websocket_deflate, "on") == 0,
+        .admits = socket_admits,
+        .upgraded = socket_upgraded,
+        .data = daemon};
     struct http_probe probe = {
         .parts = ready_parts, .refresh = refresh_metrics, .hosts = hosts_write, .data = daemon};
     daemon->admin = http_admin_new(daemon->core.options, &probe, error);
@@ -316,6 +330,7 @@ static void core_start(struct daemon *daemon, const struct options *options,
     core->accounts = accounts_new();
     core->sessions = sessions_new(options, core->accounts, core->limiter, tokens);
     relations_init(core);
+    resumes_init(core);
     deliveries_init(core);
     daemon->cluster = cluster_new(core, tell_link_up);
     core->outbox = outbox_new(core);
@@ -323,6 +338,8 @@ static void core_start(struct daemon *daemon, const struct options *options,
     if (daemon->cluster) {
         callbacks.batch_begin = batch_begin;
         callbacks.batch_end = batch_end;
+    } else {
+        callbacks.missed = archive_missed;
     }
     features_start(core);
     core->archive = archive_new(options, &callbacks, daemon);
@@ -357,6 +374,11 @@ bool daemon_renew_keys(struct daemon *daemon, const struct options *options)
     return true;
 }
 
+void daemon_renew_secrets(struct daemon *daemon, const struct options *options)
+{
+    PARTS_TELL(&daemon->core, secrets_read, &daemon->core, options);
+}
+
 void daemon_renew_features(struct daemon *daemon, const struct options *options)
 {
     struct core *core = &daemon->core;
@@ -369,7 +391,7 @@ void daemon_renew_features(struct daemon *daemon, const struct options *options)
 void daemon_renew_pages(struct daemon *daemon, const struct options *options)
 {
     g_autoptr(GError) error = NULL;
-    if (!http_server_renew_pages(daemon->http, options->http_web_root, &error))
+    if (!http_server_renew_pages(daemon->http, options, &error))
         log_warning(AREA_HTTP, "pages-kept", "reason=\"%s\"", error->message);
 }
 
@@ -441,6 +463,7 @@ void daemon_free(struct daemon *daemon)
     http_server_free(daemon->http);
     ws_server_free(daemon->sockets);
     http_admin_free(daemon->admin);
+    resumes_clear(core);
     archive_free(core->archive); /* answers what still waits */
     core->archive = NULL;
     jobs_free(daemon->jobs);

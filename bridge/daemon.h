@@ -17,6 +17,10 @@ struct daemon *daemon_new(const struct options *options, GError **error);
  * there is no good key. */
 bool daemon_renew_keys(struct daemon *daemon, const struct options *options);
 
+/* Takes the secrets that other services ask for, and the keys of the store, from OPTIONS, which
+ * must live until the next ones are given or the daemon is freed. */
+void daemon_renew_secrets(struct daemon *daemon, const struct options *options);
+
 /* Switches features on or off as OPTIONS say. */
 void daemon_renew_features(struct daemon *daemon, const struct options *options);
 

@@ -60,10 +60,11 @@ static gboolean on_hangup(gpointer data)
         return G_SOURCE_CONTINUE;
     }
     notify_reloading();
-    options_free(serving->newest);
-    serving->newest = fresh;
     renew_log(fresh);
     daemon_renew_keys(serving->daemon, fresh);
+    daemon_renew_secrets(serving->daemon, fresh);
+    options_free(serving->newest); /* nobody uses its secrets any more */
+    serving->newest = fresh;
     daemon_renew_features(serving->daemon, fresh);
     callers_read(fresh);
     daemon_renew_pages(serving->daemon, fresh);

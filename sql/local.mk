@@ -9,6 +9,7 @@ SQL_QUERIES = \
   sql/query/cluster.sql \
   sql/query/contact.sql \
   sql/query/conversation.sql \
+  sql/query/export.sql \
   sql/query/file.sql \
   sql/query/guest.sql \
   sql/query/fold.sql \
@@ -69,17 +70,36 @@ SQL_MIGRATIONS = \
   sql/migration/0052_deleted_users.sql \
   sql/migration/0054_fetch.sql \
   sql/migration/0055_held_files.sql \
-  sql/migration/0056_lasting_sessions.sql
+  sql/migration/0056_lasting_sessions.sql \
+  sql/migration/0057_holds.sql \
+  sql/migration/0058_accounts.sql \
+  sql/migration/0059_erasures.sql \
+  sql/migration/0060_retention.sql \
+  sql/migration/0061_analytics.sql \
+  sql/migration/0063_suspended_users.sql \
+  sql/migration/0064_moderation.sql \
+  sql/migration/0065_report_files.sql \
+  sql/migration/0066_transcriptions.sql \
+  sql/migration/0067_files_made.sql \
+  sql/migration/0073_polls.sql \
+  sql/migration/0075_topics.sql \
+  sql/migration/0076_resting.sql \
+  sql/migration/0080_statistics.sql \
+  sql/migration/0086_exports.sql \
+  sql/migration/0087_what_users_did.sql \
+  sql/migration/0088_job_takers.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql sql/type/gallery.sql
 SQL_FUNCTIONS = \
+  sql/function/account.sql \
   sql/function/bound.sql \
   sql/function/bound_room.sql \
   sql/function/member.sql \
   sql/function/admin.sql \
   sql/function/audit.sql \
   sql/function/moderation.sql \
+  sql/function/analytics.sql \
   sql/function/archive.sql \
   sql/function/membership.sql \
   sql/function/call.sql \
@@ -93,8 +113,11 @@ SQL_FUNCTIONS = \
   sql/function/draft.sql \
   sql/function/edit.sql \
   sql/function/entry.sql \
+  sql/function/erase.sql \
   sql/function/event.sql \
   sql/function/expiry.sql \
+  sql/function/export.sql \
+  sql/function/export_list.sql \
   sql/function/attachment.sql \
   sql/function/file.sql \
   sql/function/fold.sql \
@@ -103,6 +126,7 @@ SQL_FUNCTIONS = \
   sql/function/group.sql \
   sql/function/guest.sql \
   sql/function/guest_talk.sql \
+  sql/function/hold.sql \
   sql/function/job.sql \
   sql/function/lease.sql \
   sql/function/link.sql \
@@ -123,8 +147,10 @@ SQL_FUNCTIONS = \
   sql/function/reaction.sql \
   sql/function/reap.sql \
   sql/function/relation.sql \
+  sql/function/retention.sql \
   sql/function/removal.sql \
   sql/function/request.sql \
+  sql/function/resume.sql \
   sql/function/room.sql \
   sql/function/room_admin.sql \
   sql/function/room_enter.sql \
@@ -134,10 +160,13 @@ SQL_FUNCTIONS = \
   sql/function/spam.sql \
   sql/function/server_key.sql \
   sql/function/session.sql \
+  sql/function/sharing.sql \
   sql/function/staff.sql \
   sql/function/star.sql \
   sql/function/text.sql \
   sql/function/thread.sql \
+  sql/function/topics.sql \
+  sql/function/transcription.sql \
   sql/function/translation.sql \
   sql/function/unread.sql \
   sql/function/user.sql \

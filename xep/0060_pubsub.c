@@ -122,10 +122,21 @@ static bool read_item(xmpp_stanza_t *element, const char *ns, struct pubsub_item
     return item || retracted;
 }
 
+/* Whether EVENT says that a node has been emptied, or is no more. */
+static bool read_emptied(xmpp_stanza_t *event, struct pubsub_item *ret)
+{
+    xmpp_stanza_t *gone = stanza_child_having(event, "purge", NS_PUBSUB_EVENT, "node");
+    gone = gone ? gone : stanza_child_having(event, "delete", NS_PUBSUB_EVENT, "node");
+    if (gone)
+        *ret = (struct pubsub_item){stanza_attr(gone, "node"), NULL, NULL};
+    return gone != NULL;
+}
+
 bool pubsub_event_parse(xmpp_stanza_t *message, struct pubsub_item *ret)
 {
     for (xmpp_stanza_t *child = stanza_first(message); child; child = stanza_next(child)) {
-        if (stanza_is(child, "event", NS_PUBSUB_EVENT) && read_item(child, NS_PUBSUB_EVENT, ret))
+        if (stanza_is(child, "event", NS_PUBSUB_EVENT) &&
+            (read_item(child, NS_PUBSUB_EVENT, ret) || read_emptied(child, ret)))
             return true;
     }
     return false;

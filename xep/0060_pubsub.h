@@ -43,7 +43,8 @@ struct pubsub_item {
     xmpp_stanza_t *payload; /* the first element of the item; NULL: none, or retracted */
 };
 
-/* The first item of an event message, or of the answer to a request. False: there is none. */
+/* The first item of an event message, or of the answer to a request. False: there is none. A node
+ * that has been emptied or deleted is an item of an event without id and payload. */
 bool pubsub_event_parse(xmpp_stanza_t *message, struct pubsub_item *ret);
 bool pubsub_result_parse(xmpp_stanza_t *iq, struct pubsub_item *ret);
 

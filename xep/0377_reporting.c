@@ -30,3 +30,11 @@ bool abuse_report_parse(xmpp_stanza_t *stanza, struct abuse_report *ret)
     ids_read(element, ret);
     return ret->jid && *ret->jid;
 }
+
+void abuse_report_add(xmpp_stanza_t *message, const struct abuse_report *report)
+{
+    g_autofree char *reason = g_strconcat("urn:xmpp:reporting:", report->reason, NULL);
+    xmpp_stanza_t *element = stanza_add(message, "report", NS_REPORTING);
+    stanza_set(element, "reason", reason);
+    stanza_add_text(element, "jid", NS_JID, report->jid);
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* XEP-0377 reports, read only: in a request to block (XEP-0191), or in a message of a server that
+/* XEP-0377 reports: read in a request to block (XEP-0191), or in a message of a server that
  * passes them on. */
 #pragma once
 
@@ -18,3 +18,6 @@ struct abuse_report {
 
 /* False when there is none, or one that names nobody. */
 bool abuse_report_parse(xmpp_stanza_t *stanza, struct abuse_report *ret);
+
+/* Adds a report to MESSAGE, as servers pass them on: whom it is about, and why. */
+void abuse_report_add(xmpp_stanza_t *message, const struct abuse_report *report);

@@ -27,7 +27,8 @@ static unsigned has_parse(xmpp_stanza_t *hello)
     } known[] = {{"bind", BOUND_HAS_BIND},
                  {"uid", BOUND_HAS_UID},
                  {"offline-copy", BOUND_HAS_OFFLINE_COPY},
-                 {"password-changed", BOUND_HAS_PASSWORD_CHANGED}};
+                 {"password-changed", BOUND_HAS_PASSWORD_CHANGED},
+                 {"login", BOUND_HAS_LOGIN}};
     unsigned has = 0;
     for (xmpp_stanza_t *child = stanza_first(hello); child; child = stanza_next(child)) {
         for (size_t i = 0; stanza_is(child, "has", NS_BIND) && i < G_N_ELEMENTS(known); i++) {
@@ -89,6 +90,17 @@ xmpp_stanza_t *bound_request_build(const char *name, const char *from, const cha
 {
     xmpp_stanza_t *iq = stanza_new_iq("set", NULL, from, host);
     place_set(stanza_add(iq, name, NS_BIND), place);
+    return iq;
+}
+
+xmpp_stanza_t *bound_login_build(const char *from, const char *host, const char *user,
+                                 const char *password)
+{
+    xmpp_stanza_t *iq = stanza_new_iq("set", NULL, from, host);
+    xmpp_stanza_t *login = stanza_add(iq, "login", NS_BIND);
+    stanza_set(login, "user", user);
+    if (password)
+        stanza_add_text(login, "password", NS_BIND, password);
     return iq;
 }
 

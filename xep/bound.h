@@ -13,7 +13,8 @@ enum bound_has {
     BOUND_HAS_BIND = 1 << 0,
     BOUND_HAS_UID = 1 << 1,
     BOUND_HAS_OFFLINE_COPY = 1 << 2,
-    BOUND_HAS_PASSWORD_CHANGED = 1 << 3
+    BOUND_HAS_PASSWORD_CHANGED = 1 << 3,
+    BOUND_HAS_LOGIN = 1 << 4
 };
 
 /* Borrowed from the stanza. */
@@ -44,6 +45,11 @@ struct bound_place {
 /* Requests to HOST: NAME is "bind" or "unbind". */
 xmpp_stanza_t *bound_request_build(const char *name, const char *from, const char *host,
                                    const struct bound_place *place);
+
+/* Asks HOST whether its account USER may be used here, and, unless PASSWORD is NULL, whether that
+ * is its password. */
+xmpp_stanza_t *bound_login_build(const char *from, const char *host, const char *user,
+                                 const char *password);
 
 enum bound_fault {
     BOUND_FINE,

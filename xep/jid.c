@@ -92,6 +92,11 @@ char *jid_bare(const char *text)
     return jid_split(text, &parts) ? g_strndup(text, bare_length(&parts)) : NULL;
 }
 
+char *jid_cut(const char *jid)
+{
+    return g_strndup(jid, strcspn(jid, "/"));
+}
+
 char *jid_local(const char *text)
 {
     struct jid_parts parts;

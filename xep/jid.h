@@ -32,6 +32,8 @@ bool jid_is_valid_bare(const char *text);
 
 /* Newly allocated local@domain, or NULL when TEXT is no valid address. */
 char *jid_bare(const char *text);
+/* JID up to its first slash, not looked at: the same, of an address that is known to be valid. */
+char *jid_cut(const char *jid);
 /* Newly allocated copies of one part; NULL when it is absent or TEXT is invalid. */
 char *jid_local(const char *text);
 char *jid_domain(const char *text);

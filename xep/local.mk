@@ -33,6 +33,7 @@ libxep_a_SOURCES = \
   xep/0215_external_services.c xep/0215_external_services.h \
   xep/0066_oob.c xep/0066_oob.h \
   xep/0447_file_sharing.c xep/0447_file_sharing.h \
+  xep/0227_pie.c xep/0227_pie.h \
   xep/0249_direct_invitation.c xep/0249_direct_invitation.h \
   xep/0280_carbons.c xep/0280_carbons.h \
   xep/0292_vcard4.c xep/0292_vcard4.h \
@@ -63,6 +64,7 @@ libxep_a_SOURCES = \
   xep/0444_reactions.c xep/0444_reactions.h \
   xep/0461_reply.c xep/0461_reply.h \
   xep/0466_ephemeral.c xep/0466_ephemeral.h \
+  xep/0355_delegation.c xep/0355_delegation.h \
   xep/0490_displayed_sync.c xep/0490_displayed_sync.h \
   xep/bound.c xep/bound.h \
   xep/error.c xep/error.h \

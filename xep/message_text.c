@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xep/jid.h"
 #include "xep/message_text.h"
 #include "xep/visible.h"
 
@@ -136,7 +137,7 @@ static void tell_direct_invitation(const struct telling *telling, xmpp_stanza_t 
 
 static char *bare_of(const char *jid)
 {
-    return jid ? g_strndup(jid, strcspn(jid, "/")) : NULL;
+    return jid ? jid_cut(jid) : NULL;
 }
 
 static void tell_mediated_invitation(const struct telling *telling, xmpp_stanza_t *x)

@@ -73,7 +73,9 @@
 #define NS_JINGLE_RTCP_FB "urn:xmpp:jingle:apps:rtp:rtcp-fb:0"   /* 0293 */
 #define NS_JINGLE_HDREXT "urn:xmpp:jingle:apps:rtp:rtp-hdrext:0" /* 0294 */
 #define NS_FORWARD "urn:xmpp:forward:0"                          /* 0297 */
-#define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0"             /* 0292 */
+#define NS_PIE "urn:xmpp:pie:0"                                  /* 0227 */
+#define NS_PIE_MAM "urn:xmpp:pie:0#mam"
+#define NS_VCARD4 "urn:ietf:params:xml:ns:vcard-4.0" /* 0292 */
 #define NODE_VCARD4 "urn:xmpp:vcard4"
 #define NS_IDLE "urn:xmpp:idle:1"                            /* 0319 */
 #define NS_JINGLE_DTLS "urn:xmpp:jingle:apps:dtls:0"         /* 0320 */
@@ -119,6 +121,9 @@
 #define NS_IN_CALL "urn:trestle:presence:0"
 #define NS_ALBUM "urn:trestle:album:0"
 #define NS_PAYLOAD "urn:trestle:payload:0"
+#define NS_DELEGATION "urn:xmpp:delegation:1" /* 0355 */
+#define NS_PRIVILEGE "urn:xmpp:privilege:2"   /* 0356 */
+#define NS_PRIVILEGE_1 "urn:xmpp:privilege:1" /* 0356, before 0.4 */
 #define NS_POLL "urn:trestle:poll:0"
 #define NS_VOICE "urn:trestle:voice:0"
 #define NS_BIND "urn:trestle:bind:0" /* sessions that a server binds for us */

@@ -104,7 +104,7 @@ const struct xep_codec xep_registry[] = {
     {"0372", "0.5.0", "References", NS_REFERENCE, "reference", CLIENT, "mentions, both ways"},
     {"0373", "0.7.1", "OpenPGP for XMPP", NS_OX, "openpgp", 0, "said to be unreadable"},
     {"0377", "0.3.1", "Spam Reporting", NS_REPORTING, "report", DOMAIN,
-     "of the domain's users, by whoever is elsewhere; read only"},
+     "of the domain's users, and, if that is wanted, of people elsewhere to their servers"},
     {"0380", "0.4.0", "Explicit Message Encryption", NS_EME, "encryption", 0,
      "names what is unreadable"},
     {"0384", "0.8.3", "OMEMO Encryption", NS_OMEMO, "encrypted", 0, "said to be unreadable"},

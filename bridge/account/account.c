@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
+#include "bridge/account/secret.h"
 #include "bridge/base/clock.h"
 #include "bridge/view/json.h"
 
@@ -102,6 +103,11 @@ static void drop_unused(struct accounts *accounts)
     }
 }
 
+char *account_address(const char *jid)
+{
+    return g_strconcat(jid, "/" ACCOUNT_RESOURCE, NULL);
+}
+
 static struct account *account_add(struct accounts *accounts, const struct uuid *id,
                                    const char *jid)
 {
@@ -112,7 +118,7 @@ static struct account *account_add(struct accounts *accounts, const struct uuid 
     account->id = *id;
     uuid_format(id, account->id_text);
     account->jid = g_strdup(jid);
-    account->full_jid = g_strconcat(jid, "/rest", NULL);
+    account->full_jid = account_address(jid);
     g_hash_table_insert(accounts->by_id, &account->id, account);
     g_hash_table_replace(accounts->by_jid, account->jid, account); /* the key is its own */
     return account;
@@ -124,6 +130,10 @@ static struct account *account_add(struct accounts *accounts, const struct uuid 
 static void learn_user(struct account *account, const struct account_row *row)
 {
     g_auto(view_memory) memory = {0};
+    struct uuid digest = secret_digest(row->facts ? row->facts : "");
+    if (account->json && uuid_equal(&account->facts, &digest) &&
+        g_strcmp0(account->name, row->name) == 0)
+        return; /* most who sign in are those they were */
     json_t *facts = row->facts ? json_loads(row->facts, 0, NULL) : NULL;
     const struct user_view *user = view_from_json(&view_of_user_view, facts, &memory);
     const char *json = user ? view_written(view_schema_find("User"), user, &memory) : NULL;
@@ -136,6 +146,8 @@ static void learn_user(struct account *account, const struct account_row *row)
         g_strlcpy(account->photo, ours ? user->avatar_url + strlen(PICTURE_PATH) : "",
                   sizeof account->photo);
     }
+    if (user)
+        account->facts = digest;
     json_decref(facts);
 }
 

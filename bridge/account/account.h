@@ -14,22 +14,29 @@ struct account {
     int references;
     struct uuid id;
     char id_text[UUID_TEXT_SIZE];
-    struct uuid own_id;  /* digest of the app's own id; nil: not known here */
-    char *jid;           /* bare JID */
-    gint64 number;       /* users.number: the id for clients that want whole numbers */
-    char *full_jid;      /* the one stable resource: jid "/rest"; that of the session elsewhere */
-    char *name;          /* display name; may be NULL */
-    char *json;          /* the User object as REST serves it */
-    char photo[41];      /* hash of the picture in its avatar_url; "": it has none of ours */
-    bool hosted;         /* has a login and is served by this bridge */
-    bool bound;          /* has a login here and a server elsewhere, see bridge/bound */
-    gint64 created_at;   /* wall clock; 0 until the user has signed in */
-    unsigned related;    /* counts relation_forget(): what was asked before that may be untrue */
-    struct known *known; /* remembered sessions; session.c's own */
+    struct uuid own_id; /* digest of the app's own id; nil: not known here */
+    char *jid;          /* bare JID */
+    gint64 number;      /* users.number: the id for clients that want whole numbers */
+    char *full_jid; /* the one stable resource: account_address(); that of the session elsewhere */
+    char *name;     /* display name; may be NULL */
+    char *json;     /* the User object as REST serves it */
+    struct uuid facts;      /* digest of what that was made of */
+    char photo[41];         /* hash of the picture in its avatar_url; "": it has none of ours */
+    bool hosted;            /* has a login and is served by this bridge */
+    bool bound;             /* has a login here and a server elsewhere, see bridge/bound */
+    gint64 created_at;      /* wall clock; 0 until the user has signed in */
+    unsigned related;       /* counts relation_forget(): what was asked before that may be untrue */
+    struct known *known;    /* remembered sessions; known.c's own */
     GPtrArray *subscribers; /* struct subscriber *, borrowed; NULL when none */
 };
 
 typedef struct account trestle_account;
+
+/* What hosted users are available by, for want of clients of their own. */
+#define ACCOUNT_RESOURCE "rest"
+
+/* The full address of the hosted user JID (bare); newly allocated. */
+char *account_address(const char *jid);
 
 struct account *account_ref(struct account *account);
 void account_unref(struct account *account); /* NULL is fine */

@@ -51,7 +51,6 @@ static const struct {
 #define TRESTLE_LIMIT(symbol, name, fallback, whose, text)                                         \
     [LIMIT_##symbol] = {#name, LIMIT_OF_##whose},
 #include "bridge/base/limits.def"
-#undef TRESTLE_LIMIT
 };
 
 const char *limit_name(enum limit limit)
@@ -84,7 +83,6 @@ struct limiter *limiter_new(const struct options *options)
 #define TRESTLE_LIMIT(symbol, name, fallback, whose, text)                                         \
     [LIMIT_##symbol] = options->limits_##name,
 #include "bridge/base/limits.def"
-#undef TRESTLE_LIMIT
     };
     struct limiter *limiter = g_new0(struct limiter, 1);
     for (enum limit limit = 0; limit < LIMIT_MAX; limit++) {
@@ -315,6 +313,41 @@ struct uuid limit_subject(guint64 address)
 struct uuid limit_subject_of(const char *text)
 {
     return digest_of(text, strlen(text));
+}
+
+static bool address_take(struct limiter *limiter, guint64 address, enum limit limit,
+                         struct limit_state *ret_state)
+{
+    struct uuid subject = limit_subject(address);
+    *ret_state = (struct limit_state){.limit = limit};
+    return address == 0 || limiter_take(limiter, &subject, limit, ret_state);
+}
+
+static void address_give(struct limiter *limiter, guint64 address, enum limit limit)
+{
+    struct uuid subject = limit_subject(address);
+    if (address != 0)
+        limiter_give(limiter, &subject, limit);
+}
+
+bool limit_guess(struct limiter *limiter, guint64 address, struct limit_state *ret_state)
+{
+    return address_take(limiter, address, LIMIT_GUESSES, ret_state);
+}
+
+void limit_guess_right(struct limiter *limiter, guint64 address)
+{
+    address_give(limiter, address, LIMIT_GUESSES);
+}
+
+bool limit_password(struct limiter *limiter, guint64 address, struct limit_state *ret_state)
+{
+    return address_take(limiter, address, LIMIT_SIGNIN, ret_state);
+}
+
+void limit_password_right(struct limiter *limiter, guint64 address)
+{
+    address_give(limiter, address, LIMIT_SIGNIN);
 }
 
 /* ---- Accounts -------------------------------------------------------------------------------- */

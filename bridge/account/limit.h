@@ -16,7 +16,6 @@ struct options;
 enum limit {
 #define TRESTLE_LIMIT(symbol, name, fallback, whose, text) LIMIT_##symbol,
 #include "bridge/base/limits.def"
-#undef TRESTLE_LIMIT
     LIMIT_MAX,
     LIMIT_NONE = LIMIT_MAX /* the operation is free */
 };
@@ -67,6 +66,15 @@ struct sockaddr;
 guint64 limit_address(const struct sockaddr *address);
 bool limit_address_is_loopback(guint64 address);
 guint64 limit_address_text(const char *text, size_t length); /* 0: not a numeric address */
+
+/* Whether somebody at ADDRESS may try what nobody can guess: takes one of LIMIT_GUESSES, which
+ * limit_guess_right() gives back once it was no guess. */
+bool limit_guess(struct limiter *limiter, guint64 address, struct limit_state *ret_state);
+void limit_guess_right(struct limiter *limiter, guint64 address);
+/* The same for a password and LIMIT_SIGNIN: taken before it is tried, so that many at once are no
+ * more than one after another, and given back unless it was wrong. */
+bool limit_password(struct limiter *limiter, guint64 address, struct limit_state *ret_state);
+void limit_password_right(struct limiter *limiter, guint64 address);
 
 /* Whether ACCOUNT is not held to LIMIT: one that is older than limits.young_age seconds has no
  * limit of conversations. */

@@ -88,6 +88,8 @@ static void carry_out(struct sessions *sessions, const struct rows *rows, int ro
         !rows_uuid(rows, row, REVOCATION_SINCE_CREDENTIAL, &revocation.credential))
         return;
     session_revoke(sessions, &revocation);
+    if (sessions->user_revoked && uuid_is_nil(&revocation.credential))
+        sessions->user_revoked(&revocation.user, sessions->tell_data);
     metric_add(METRIC_SESSIONS_REVOKED, 1);
 }
 

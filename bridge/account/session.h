@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* From credentials to an account. */
+/* Sessions that are remembered: found again by their credentials, put off by use, revoked. */
 #pragma once
 
 #include <glib.h>
@@ -15,7 +15,11 @@ struct accounts;
 struct options;
 struct revocation;
 struct revocations;
+struct sign_in_try;
 struct token_verifier;
+
+/* ERROR_NONE: yes; ERROR_FORBIDDEN; ERROR_UNAVAILABLE: nobody can say. Called once, later. */
+typedef void (*session_admitted)(enum error_code error, void *data);
 
 /* All that are remembered, and what signing in needs. Everything but the tokens, the revocations
  * and the table is borrowed and outlives it. */
@@ -29,7 +33,14 @@ struct sessions {
     GHashTable *table;               /* token → remembered session, bounded */
     /* Tells the other processes that there is a revocation; NULL: they find out by themselves. */
     void (*tell_revoked)(void *data);
+    /* Somebody has tried to come in by what is not remembered. NULL: nobody is told. */
+    void (*tried)(const struct sign_in_try *attempt, void *data);
+    /* USER was signed out everywhere or suspended, by whatever process. NULL: nobody is told. */
+    void (*user_revoked)(const struct uuid *user, void *data);
     void *tell_data;
+    /* Asks whether the account JID of another server may be used here; NULL: none may. */
+    void (*admit)(const char *jid, session_admitted done, void *done_data, void *data);
+    void *admit_data;
 };
 
 /* TOKENS is taken. */
@@ -78,23 +89,6 @@ struct session {
 bool session_lookup(struct sessions *sessions, const struct credentials *credentials,
                     struct session *ret_session);
 
-/* Why a sign-in failed: ERROR_UNAUTHENTICATED, ERROR_FORBIDDEN for a suspended user,
- * ERROR_RATE_LIMITED, ERROR_UNAVAILABLE… */
-struct sign_in_problem {
-    enum error_code code;
-    const char *detail;       /* static text, or NULL */
-    struct limit_state limit; /* which limit is used up; count 0: none, or it is not to be told */
-};
-
-/* One of the two is NULL. */
-typedef void (*session_done)(const struct session *session, const struct sign_in_problem *problem,
-                             void *data);
-
-/* Verifies, provisions the account when it is new, then calls DONE exactly once, later. Limits are
- * asked first: whoever is over one costs no question to the database. */
-void session_sign_in(struct sessions *sessions, const struct credentials *credentials,
-                     session_done done, void *data);
-
 /* Puts off the end of the session of GRANT, if that can be and half of its time is over. False: it
  * cannot, or there is time. Else DONE is called once, later, with when it ends now, which is as
  * before when the database did not say; 0: it will not be put off any more. */
@@ -102,25 +96,9 @@ typedef void (*session_kept)(gint64 expires, void *data);
 bool session_keep(struct sessions *sessions, const struct grant *grant, session_kept done,
                   void *data);
 
+/* Tells SEEN, during the call, of each token by which ACCOUNT was let in lately and is remembered
+ * here, those of cookies and tickets aside; BY_KEY: it was a server key that acted for the user. */
+typedef void (*session_seen)(const struct grant *grant, bool by_key, void *data);
+void session_each_token(const struct account *account, session_seen seen, void *data);
+
 bool session_has_scope(const struct session *session, const char *scope);
-
-/* ---- Making hosted users, from a token's claims or by a server key --------------------------- */
-
-struct user_claims {
-    const char *subject;  /* the app's own id */
-    const char *username; /* these may be NULL */
-    const char *name;
-    const char *picture;
-    const char *once; /* what makes the request recognisable: { subject, key, fingerprint } */
-};
-
-/* Finds or makes the user; DONE gets one row: id, jid, name, User object, whether it was made,
- * number, and of a request that comes again 1, or 2 if it is another one with the key of an earlier
- * one. No row: the app's own id is the id of another user. */
-void user_provision(struct sessions *sessions, const struct user_claims *claims, archive_done done,
-                    void *data);
-
-/* What a function that asks access_hold() has found, in COLUMN of its one row. False: *ret_code and
- * *ret_detail (static text) say why its caller may not come in. */
-bool access_is_granted(const struct rows *rows, int column, enum error_code *ret_code,
-                       const char **ret_detail);

@@ -29,5 +29,7 @@ struct subscriber {
     bool repeats;
     struct grant grant;  /* by what it was let in; set by its owner */
     struct uuid session; /* a socket's own name, which its hello tells; nil: it has none */
-    const char *why;     /* for revoked(): what to tell the client; static or of the call */
+    const char *kind;    /* what it is, for administrators: socket, stream or sync; static */
+    gint64 since;        /* wall clock: subscriber_add() */
+    const char *why;     /* for revoked(), and after it: what to tell the client; static */
 };

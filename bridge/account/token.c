@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Token verification. The library only ever decides whether a signature is right, and only after
- * this file has read the header and found exactly the configured algorithm; everything a token says
- * is read here, from the very bytes that were signed. */
+/* Token verification. The libraries only ever decide whether a signature is right (OpenSSL that of
+ * a shared secret, libjwt the others), and only after this file has read the header and found
+ * exactly the configured algorithm; everything a token says is read here, from the very bytes that
+ * were signed. */
 #include "config.h"
 
 #include <jansson.h>
 #include <jwt.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <string.h>
 
 #include "bridge/account/secret.h"
@@ -19,6 +21,7 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/base/text.h"
+#include "xep/jid.h"
 
 #define SUBJECT_MAX 255
 #define PICTURE_MAX 2048
@@ -28,7 +31,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
 struct token_verifier {
     struct token_keys *keys;
+    GPtrArray *macs;         /* EVP_MAC_CTX * with the secret of each key, else empty */
     char *issuer, *audience; /* NULL: not checked */
+    char *account;           /* claim that names an account of another server; NULL: none does */
     gint64 leeway;           /* seconds */
 };
 
@@ -55,6 +60,31 @@ static char *copy_unless_empty(const char *text)
     return text && text[0] ? g_strdup(text) : NULL;
 }
 
+static void mac_free(gpointer data)
+{
+    EVP_MAC_CTX_free(data);
+}
+
+/* Made once for each secret: what a MAC takes to be set up is more than a token takes. */
+static GPtrArray *macs_new(const struct token_keys *keys)
+{
+    GPtrArray *macs = g_ptr_array_new_with_free_func(mac_free);
+    char sha256[] = "SHA256";
+    const OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+        OSSL_PARAM_construct_end()};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    for (guint i = 0; keys->algorithm == TOKEN_HS256 && i < keys->keys->len; i++) {
+        const struct token_key *key = &g_array_index(keys->keys, struct token_key, i);
+        EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+        if (!mac || !EVP_MAC_init(mac, (const guchar *)key->bytes, (size_t)key->length, parameters))
+            g_error("no HMAC-SHA256 in OpenSSL");
+        g_ptr_array_add(macs, mac);
+    }
+    EVP_MAC_free(hmac);
+    return macs;
+}
+
 struct token_verifier *token_verifier_new(const struct options *options, GError **error)
 {
     struct token_keys *keys = token_keys_load(options, error);
@@ -62,8 +92,10 @@ struct token_verifier *token_verifier_new(const struct options *options, GError 
         return NULL;
     struct token_verifier *verifier = g_new0(struct token_verifier, 1);
     verifier->keys = keys;
+    verifier->macs = macs_new(keys);
     verifier->issuer = copy_unless_empty(options->auth_issuer);
     verifier->audience = copy_unless_empty(options->auth_audience);
+    verifier->account = copy_unless_empty(options->bound_login_claim);
     verifier->leeway = options->auth_leeway;
     return verifier;
 }
@@ -72,9 +104,11 @@ void token_verifier_free(struct token_verifier *verifier)
 {
     if (!verifier)
         return;
+    g_ptr_array_unref(verifier->macs);
     token_keys_free(verifier->keys);
     g_free(verifier->issuer);
     g_free(verifier->audience);
+    g_free(verifier->account);
     g_free(verifier);
 }
 
@@ -119,6 +153,7 @@ void token_claims_clear(struct token_claims *claims)
     g_free(claims->username);
     g_free(claims->name);
     g_free(claims->picture);
+    g_free(claims->account);
     *claims = (struct token_claims){0};
 }
 
@@ -170,12 +205,14 @@ static bool is_candidate(const struct token_verifier *verifier, const struct tok
     return g_strcmp0(key->id, id && has_id(verifier, id) ? id : NULL) == 0;
 }
 
-static bool hmac_matches(const struct token_key *key, const struct segments *parts)
+/* Not by libjwt 1.10, which compares signatures with strcmp. */
+static bool hmac_matches(EVP_MAC_CTX *mac, const struct segments *parts)
 {
     guchar digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    return HMAC(EVP_sha256(), key->bytes, key->length, (const guchar *)parts->text,
-                parts->signed_length, digest, &length) &&
+    size_t length = 0;
+    return EVP_MAC_init(mac, NULL, 0, NULL) && /* once more with the same secret */
+           EVP_MAC_update(mac, (const guchar *)parts->text, parts->signed_length) &&
+           EVP_MAC_final(mac, digest, &length, sizeof digest) &&
            length == parts->signature_length &&
            CRYPTO_memcmp(digest, parts->signature, length) == 0;
 }
@@ -196,12 +233,12 @@ static bool length_is_possible(enum token_algorithm algorithm, size_t length)
     }
 }
 
-static bool key_is_right(const struct token_verifier *verifier, const struct token_key *key,
+static bool key_is_right(const struct token_verifier *verifier, guint number,
                          const struct segments *parts)
 {
-    /* libjwt 1.10 compares signatures with strcmp: show it only those that are right already. */
-    if (verifier->keys->algorithm == TOKEN_HS256 && !hmac_matches(key, parts))
-        return false;
+    if (verifier->keys->algorithm == TOKEN_HS256)
+        return hmac_matches(verifier->macs->pdata[number], parts);
+    const struct token_key *key = key_at(verifier, number);
     jwt_t *jwt = NULL;
     int failed = jwt_decode(&jwt, parts->text, (const guchar *)key->bytes, key->length);
     jwt_free(jwt);
@@ -222,8 +259,7 @@ static const struct token_key *signing_key(const struct token_verifier *verifier
         return NULL;
     for (guint i = 0; i < key_count(verifier); i++) {
         const struct token_key *key = key_at(verifier, i);
-        if (is_candidate(verifier, key, json_string_value(id)) &&
-            key_is_right(verifier, key, parts))
+        if (is_candidate(verifier, key, json_string_value(id)) && key_is_right(verifier, i, parts))
             return key;
     }
     return NULL;
@@ -295,6 +331,17 @@ static const char *usable_text(json_t *payload, const char *name, size_t maximum
     return length > 0 && length <= maximum && text_is_xml_safe(text, length) ? text : NULL;
 }
 
+/* An address that its issuer has not verified is one that anybody may have typed (OpenID Connect
+ * Core 1.0, 5.1). */
+static const char *account_text(const struct token_verifier *verifier, json_t *payload)
+{
+    json_t *verified = json_object_get(payload, "email_verified");
+    if (!verifier->account ||
+        (strcmp(verifier->account, "email") == 0 && verified && !json_is_true(verified)))
+        return NULL;
+    return usable_text(payload, verifier->account, JID_MAX);
+}
+
 static const char *check_claims(const struct token_verifier *verifier, json_t *payload,
                                 gint64 *ret_expires)
 {
@@ -339,6 +386,7 @@ bool token_verify(const struct token_verifier *verifier, const char *token,
         .username = g_strdup(usable_text(parts.payload, "username", TOKEN_MAX)),
         .name = g_strdup(usable_text(parts.payload, "name", TOKEN_MAX)),
         .picture = g_strdup(usable_text(parts.payload, "picture", PICTURE_MAX)),
+        .account = g_strdup(account_text(verifier, parts.payload)),
         .issued = issued_at(verifier, parts.payload, &remark),
         .expires = expires,
         .key = key->mark,

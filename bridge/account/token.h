@@ -34,6 +34,7 @@ struct token_claims {
     char *username; /* NULL when absent or not usable */
     char *name;
     char *picture;
+    char *account;  /* what bound_login_claim says; NULL when it is absent or not usable */
     gint64 issued;  /* iat, at most now; wall clock, microseconds; 0: it does not say, or says what
                        cannot be */
     gint64 expires; /* the same, leeway included; at most CLOCK_WALL_MAX */

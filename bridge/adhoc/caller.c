@@ -122,11 +122,11 @@ bool caller_may(const struct adhoc_caller *caller, const struct operation *opera
 
 bool caller_is_somebody(const struct core *core, const struct adhoc_caller *caller)
 {
-    for (const struct operation *const *table = core->operations; table && *table; table++) {
-        for (const struct operation *row = *table; !operation_is_last(row); row++) {
-            if (caller_may(caller, row))
-                return true;
-        }
+    struct operation_walk walk = {core->operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (caller_may(caller, row))
+            return true;
     }
     return false;
 }

@@ -28,11 +28,11 @@ struct running {
 static const struct operation *operation_find(const struct core *core,
                                               const struct adhoc_caller *caller, const char *node)
 {
-    for (const struct operation *const *table = core->operations; table && *table; table++) {
-        for (const struct operation *row = *table; !operation_is_last(row); row++) {
-            if (row->adhoc && strcmp(row->adhoc->node, node) == 0)
-                return caller_may(caller, row) ? row : NULL;
-        }
+    struct operation_walk walk = {core->operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (row->adhoc && strcmp(row->adhoc->node, node) == 0)
+            return caller_may(caller, row) ? row : NULL;
     }
     return NULL;
 }
@@ -47,15 +47,15 @@ const char *command_name(const struct core *core, const struct adhoc_caller *cal
 GArray *command_items(const struct core *core, const struct adhoc_caller *caller, const char *jid)
 {
     GArray *items = g_array_new(FALSE, FALSE, sizeof(struct disco_item));
-    for (const struct operation *const *table = core->operations; table && *table; table++) {
-        for (const struct operation *row = *table; !operation_is_last(row); row++) {
-            struct disco_item item = {.jid = jid};
-            if (!caller_may(caller, row))
-                continue;
-            item.node = row->adhoc->node;
-            item.name = row->adhoc->name;
-            g_array_append_val(items, item);
-        }
+    struct operation_walk walk = {core->operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        struct disco_item item = {.jid = jid};
+        if (!caller_may(caller, row))
+            continue;
+        item.node = row->adhoc->node;
+        item.name = row->adhoc->name;
+        g_array_append_val(items, item);
     }
     return items;
 }
@@ -186,7 +186,6 @@ static void operation_begin(struct core *core, const struct adhoc_caller *caller
 {
     struct running *running = g_new0(struct running, 1);
     struct request *request = &running->request;
-    struct field_problem problem = {0};
     running->iq = xmpp_stanza_clone(iq);
     running->session = session;
     *request = (struct request){.transport = &transport,
@@ -197,16 +196,8 @@ static void operation_begin(struct core *core, const struct adhoc_caller *caller
         request->admin = running->admin = g_strdup(caller->bare);
     else
         request->account = account_ref(caller->account);
-    struct uuid id;
-    uuid_generate(&id);
-    uuid_format(&id, request->id);
     session->is_running = true;
-    struct field_source source = {.object = request->body, .everything_in_object = true};
-    if (session->operation->fields &&
-        !fields_check(session->operation->fields, &source, request->values, &problem))
-        request_fail_field(request, &problem);
-    else if (request_admit(request))
-        operation_run(request);
+    operation_run_form(request);
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------- */

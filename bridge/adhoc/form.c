@@ -12,16 +12,18 @@
 
 /* ---- Which form asks for what ---------------------------------------------------------------- */
 
-static unsigned step_of(const struct field *field)
+/* 0: none. */
+static unsigned step_of(const struct operation *operation, const struct field *field)
 {
-    return MAX(field->step, 1);
+    const char *const *asked = operation->adhoc->asked;
+    return asked && !g_strv_contains(asked, field->name) ? 0 : MAX(field->step, 1);
 }
 
 static unsigned steps_of(const struct operation *operation)
 {
     unsigned steps = 0;
     for (const struct field *field = operation->fields; field && field->name; field++)
-        steps = MAX(steps, step_of(field));
+        steps = MAX(steps, step_of(operation, field));
     return steps;
 }
 
@@ -181,7 +183,7 @@ struct data_form *form_build(const struct operation *operation, unsigned number,
     form->instructions =
         operation->adhoc->instructions ? operation->adhoc->instructions : operation->summary;
     for (const struct field *field = operation->fields; field->name; field++) {
-        if (step_of(field) == number)
+        if (step_of(operation, field) == number)
             field_put(form, field, values);
     }
     return form;
@@ -219,6 +221,10 @@ static json_t *scalar_of(const struct field *field, const char *text)
         return json_integer(number);
     if (field->type == FIELD_BOOLEAN && data_form_flag_parse(text, &flag))
         return json_boolean(flag);
+    json_t *json =
+        field->type == FIELD_JSON ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (json)
+        return json;
     return json_string(text);
 }
 
@@ -259,7 +265,7 @@ static const struct field *field_of_var(const struct operation *operation, unsig
                                         const char *var)
 {
     for (const struct field *field = operation->fields; field && field->name; field++) {
-        if (step_of(field) == number && strcmp(var_of(field), var) == 0)
+        if (step_of(operation, field) == number && strcmp(var_of(field), var) == 0)
             return field;
     }
     return NULL;
@@ -297,7 +303,7 @@ bool form_read(const struct operation *operation, unsigned number, const struct 
         return false;
     json_t *answers = json_object();
     for (const struct field *field = operation->fields; field && field->name; field++) {
-        if (step_of(field) != number)
+        if (step_of(operation, field) != number)
             continue;
         asked[count++] = *field;
         json_t *value = json_object_get(values, field->name);

@@ -59,17 +59,26 @@ static bool is_list(const json_t *value)
     return json_is_array(value) && json_is_object(json_array_get(value, 0));
 }
 
-/* By what people know an item: the first of these members that it has. */
-static const char *item_label(struct data_form *form, const json_t *item, size_t number)
+/* By what people know an item: the first of these members that it has; of a conversation, whom it
+ * is with. NULL: by nothing. */
+static const char *item_name(const json_t *item)
 {
-    static const char *const names[] = {"jid",    "name", "room",         "kind",
+    static const char *const names[] = {"jid",    "name", "room",         "participant", "kind",
                                         "action", "type", "offender_jid", NULL};
     for (size_t i = 0; names[i]; i++) {
-        const char *text = json_string_value(json_object_get(item, names[i]));
+        const json_t *value = json_object_get(item, names[i]);
+        const char *text = json_is_object(value) ? item_name(value) : json_string_value(value);
         if (text)
-            return data_form_own(form, g_strdup_printf("%zu. %s", number, text));
+            return text;
     }
-    return data_form_own(form, g_strdup_printf("%zu.", number));
+    return NULL;
+}
+
+static const char *item_label(struct data_form *form, const json_t *item, size_t number)
+{
+    const char *name = item_name(item);
+    return data_form_own(form, name ? g_strdup_printf("%zu. %s", number, name)
+                                    : g_strdup_printf("%zu.", number));
 }
 
 /* "suspended: false", a line for each member that says something. */
@@ -82,7 +91,8 @@ static void item_put(struct data_form *form, const char *list, size_t number, co
     data_form_find(form, var)->label = item_label(form, item, number);
     json_object_foreach((json_t *)(uintptr_t)item, name, value)
     {
-        const char *text = scalar_text(form, value);
+        const json_t *jid = json_object_get(value, "jid"); /* of a user */
+        const char *text = json_is_string(jid) ? json_string_value(jid) : scalar_text(form, value);
         if (!text || !*text || strcmp(text, "[]") == 0)
             continue;
         g_autofree char *line = g_strdup_printf("%s: %s", name, text);

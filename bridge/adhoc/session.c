@@ -6,6 +6,8 @@
 
 #include "bridge/adhoc/session.h"
 #include "bridge/base/clock.h"
+#include "bridge/core/operation.h"
+#include "bridge/core/request.h"
 
 #define SESSIONS_MAX 256
 #define OWNER_MAX 8
@@ -74,13 +76,14 @@ struct adhoc_session *adhoc_session_new(const char *owner, const struct operatio
     if (g_hash_table_size(sessions) >= SESSIONS_MAX)
         return NULL;
     struct adhoc_session *session = g_new0(struct adhoc_session, 1);
-    struct uuid id;
-    uuid_generate(&id);
-    uuid_format(&id, session->id);
+    uuid_generate_text(session->id);
     session->owner = g_strdup(owner);
     session->operation = operation;
     session->form = 1;
     session->values = json_object();
+    for (size_t i = 0; operation->adhoc->given && operation->adhoc->given[i][0]; i++)
+        json_object_set_new(session->values, operation->adhoc->given[i][0],
+                            json_string(operation->adhoc->given[i][1]));
     session->touched = clock_monotonic();
     g_hash_table_insert(sessions, session->id, session);
     return session;

@@ -147,11 +147,11 @@ static bool is_for_shell(const struct operation *operation)
 
 static const struct operation *operation_find(const char *command)
 {
-    for (const struct operation *const *table = shell_core->operations; table && *table; table++) {
-        for (const struct operation *row = *table; !operation_is_last(row); row++) {
-            if (is_for_shell(row) && strcmp(command_of(row), command) == 0)
-                return row;
-        }
+    struct operation_walk walk = {shell_core->operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (is_for_shell(row) && strcmp(command_of(row), command) == 0)
+            return row;
     }
     return NULL;
 }
@@ -168,13 +168,13 @@ static json_t *fields_named(const struct operation *operation)
 static void commands_list(struct client *client)
 {
     json_t *list = json_array();
-    for (const struct operation *const *table = shell_core->operations; table && *table; table++) {
-        for (const struct operation *row = *table; !operation_is_last(row); row++) {
-            if (is_for_shell(row))
-                json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "command", command_of(row),
-                                                      "name", row->adhoc->name, "fields",
-                                                      fields_named(row)));
-        }
+    struct operation_walk walk = {shell_core->operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (is_for_shell(row))
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:o}", "command", command_of(row), "name",
+                                            row->adhoc->name, "fields", fields_named(row)));
     }
     char *text = json_dumps(list, JSON_COMPACT);
     client_answer(client, "commands", text);
@@ -186,7 +186,6 @@ static void operation_begin(struct client *client, const struct operation *opera
                             json_t *values)
 {
     struct run *run = g_new0(struct run, 1);
-    struct field_problem problem = {0};
     run->client = client;
     run->who = g_strdup(client->who);
     run->request = (struct request){.transport = &transport,
@@ -194,16 +193,8 @@ static void operation_begin(struct client *client, const struct operation *opera
                                     .core = shell_core,
                                     .body = json_incref(values),
                                     .admin = run->who};
-    struct uuid id;
-    uuid_generate(&id);
-    uuid_format(&id, run->request.id);
     client->request = &run->request;
-    struct field_source source = {.object = values, .everything_in_object = true};
-    if (operation->fields &&
-        !fields_check(operation->fields, &source, run->request.values, &problem))
-        request_fail_field(&run->request, &problem);
-    else if (request_admit(&run->request))
-        operation_run(&run->request);
+    operation_run_form(&run->request);
 }
 
 static void command_take(struct client *client, const json_t *asked)

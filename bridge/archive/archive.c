@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "bridge/archive/archive_part.h"
-#include "bridge/archive/record.h"
-#include "bridge/archive/codec.h"
+#include "bridge/archive/gather.h"
 #include "bridge/archive/health.h"
 #include "bridge/archive/migrate.h"
+#include "bridge/archive/read.h"
+#include "bridge/archive/replica.h"
 #include "bridge/archive/writer.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
@@ -17,8 +18,6 @@
 #include "bridge/base/service.h"
 #include "bridge/loop/loop.h"
 
-#define PIPELINE_DEPTH 32 /* reads in flight on one connection */
-#define VALUES_MAX 8
 #define ATTEMPTS 3
 #define ASK_INTERVAL (2 * G_USEC_PER_SEC)
 #define WATCH_INTERVAL (5 * G_USEC_PER_SEC) /* without a sign of life */
@@ -43,18 +42,6 @@ const char *query_parameters(enum query query)
     return parameter_names[query];
 }
 
-struct read {
-    struct archive *archive;
-    enum query query;
-    char *values[VALUES_MAX];
-    archive_done done;
-    void *data;
-    gint64 queued;
-    int attempts;
-    int victim; /* see archive_is_victim() */
-    bool binary;
-};
-
 /* One reading connection. It counts once it has shown that it leads to the log that is written. */
 struct reader {
     struct archive *archive;
@@ -67,7 +54,9 @@ struct archive {
     struct pq_connection *write_connection;
     struct reader *readers;
     unsigned read_count;
+    struct replica *replica; /* NULL: none */
     struct writer *writer;
+    struct gatherer *gatherer;
     GQueue reads;   /* struct read *, waiting for a connection */
     GQueue refused; /* struct read *, to be told so at the turn's end: the queue was full */
     unsigned reads_max;
@@ -122,90 +111,7 @@ bool archive_is_victim(const PGresult *result)
     return g_strcmp0(state, "40001") == 0 || g_strcmp0(state, "40P01") == 0;
 }
 
-/* ---- Rows ------------------------------------------------------------------------------------ */
-
-int rows_count(const struct rows *rows)
-{
-    return PQntuples(rows->result);
-}
-
-const char *rows_text(const struct rows *rows, int row, int column)
-{
-    if (PQgetisnull(rows->result, row, column))
-        return NULL;
-    return PQgetvalue(rows->result, row, column);
-}
-
-bool rows_is_null(const struct rows *rows, int row, int column)
-{
-    return PQgetisnull(rows->result, row, column);
-}
-
-const char *rows_json(const struct rows *rows, int row, int column)
-{
-    const char *value = rows_text(rows, row, column);
-    return value ? value + 1 : NULL; /* a byte says which form follows, always 1 */
-}
-
-size_t rows_length(const struct rows *rows, int row, int column)
-{
-    return (size_t)PQgetlength(rows->result, row, column);
-}
-
-gint64 rows_integer(const struct rows *rows, int row, int column)
-{
-    if (PQfformat(rows->result, column))
-        return binary_integer(rows->result, row, column);
-    return g_ascii_strtoll(PQgetvalue(rows->result, row, column), NULL, 10);
-}
-
-gint64 rows_time(const struct rows *rows, int row, int column)
-{
-    return PQgetisnull(rows->result, row, column) ? 0 : binary_time(rows->result, row, column);
-}
-
-bool rows_boolean(const struct rows *rows, int row, int column)
-{
-    if (PQfformat(rows->result, column))
-        return binary_boolean(rows->result, row, column);
-    return *PQgetvalue(rows->result, row, column) == 't';
-}
-
-bool rows_part(const struct rows *rows, int row, int column, struct record_part *ret_part)
-{
-    size_t length = rows_length(rows, row, column); /* of NULL: 0 */
-    if (length == 0 && PQgetisnull(rows->result, row, column)) {
-        *ret_part = (struct record_part){0};
-        return false;
-    }
-    *ret_part = (struct record_part){PQgetvalue(rows->result, row, column), length};
-    return true;
-}
-
-bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id)
-{
-    if (PQfformat(rows->result, column)) {
-        binary_uuid(rows->result, row, column, ret_id);
-        return !PQgetisnull(rows->result, row, column);
-    }
-    return uuid_parse(PQgetvalue(rows->result, row, column), ret_id);
-}
-
 /* ---- Reads ----------------------------------------------------------------------------------- */
-
-static void read_free(struct read *read)
-{
-    for (int i = 0; i < VALUES_MAX; i++)
-        g_free(read->values[i]);
-    g_free(read);
-}
-
-static void read_finish(struct read *read, const PGresult *result, enum error_code error)
-{
-    struct rows rows = {result};
-    read->done(error == ERROR_NONE ? &rows : NULL, error, read->data);
-    read_free(read);
-}
 
 static void read_done(PGresult *result, void *data)
 {
@@ -228,7 +134,7 @@ static void read_done(PGresult *result, void *data)
 static struct pq_connection *idlest_connection(const struct archive *archive)
 {
     struct pq_connection *best = NULL;
-    unsigned least = PIPELINE_DEPTH;
+    unsigned least = READ_PIPELINE;
     for (unsigned i = 0; i < archive->read_count; i++) {
         struct pq_connection *connection = archive->readers[i].connection;
         if (archive->readers[i].admitted && pq_connection_running(connection) < least) {
@@ -241,19 +147,30 @@ static struct pq_connection *idlest_connection(const struct archive *archive)
 
 static void send_reads(struct archive *archive)
 {
-    while (archive->reads.head) {
-        struct pq_connection *connection = idlest_connection(archive);
-        if (!connection)
-            return;
-        struct read *read = archive->reads.head->data;
-        struct pq_values values = {.count = statements[read->query].parameters,
-                                   .values = (const char *const *)read->values,
-                                   .result_format = read->binary};
-        if (!pq_connection_send(connection, (int)read->query, &values, read_done, read))
-            return;
-        read->attempts++;
+    struct read *read;
+    while ((read = g_queue_peek_head(&archive->reads))) {
+        struct pq_connection *connection = NULL;
+        if (!replica_take(archive->replica, read)) {
+            connection = idlest_connection(archive);
+            if (!connection || !read_send(read, connection, read_done))
+                break;
+            read->attempts++;
+        }
         g_queue_pop_head(&archive->reads);
     }
+    replica_flush(archive->replica);
+}
+
+static struct pq_connection *replica_primary(void *data)
+{
+    return idlest_connection(data);
+}
+
+static void replica_gave_back(struct read *read, void *data)
+{
+    struct archive *archive = data;
+    g_queue_push_tail(&archive->reads, read);
+    loop_wake();
 }
 
 static void fail_reads(GQueue *reads)
@@ -261,18 +178,6 @@ static void fail_reads(GQueue *reads)
     struct read *read;
     while ((read = g_queue_pop_head(reads)))
         read_finish(read, NULL, ERROR_UNAVAILABLE);
-}
-
-static struct read *read_new(struct archive *archive, enum query query, const char *const *values)
-{
-    struct read *read = g_new0(struct read, 1);
-    read->archive = archive;
-    read->query = query;
-    read->queued = clock_monotonic();
-    g_assert(statements[query].parameters <= VALUES_MAX);
-    for (int i = 0; i < statements[query].parameters; i++)
-        read->values[i] = g_strdup(values[i]);
-    return read;
 }
 
 static void read_queue(struct read *read, archive_done done, void *data)
@@ -297,6 +202,12 @@ void archive_query_binary(struct archive *archive, enum query query, const char 
     struct read *read = read_new(archive, query, values);
     read->binary = true;
     read_queue(read, done, data);
+}
+
+void archive_gather(struct archive *archive, enum gather kind, const char *const *values,
+                    archive_done done, void *data)
+{
+    gatherer_add(archive->gatherer, kind, values, done, data);
 }
 
 void archive_write(struct archive *archive, struct write *write)
@@ -339,7 +250,7 @@ static const struct refusal *state_refusal(const PGresult *result)
     return NULL;
 }
 
-static bool schema_fits(const PGresult *result)
+bool log_state_fits(const PGresult *result)
 {
     int schema = (int)g_ascii_strtoll(PQgetvalue(result, 0, LOG_STATE_SCHEMA), NULL, 10);
     return schema == schema_version() &&
@@ -389,7 +300,7 @@ static void reader_judge(struct reader *reader, const PGresult *result)
     const struct refusal *refusal = state_refusal(result);
     bool ours =
         archive->epoch && strcmp(PQgetvalue(result, 0, LOG_STATE_EPOCH), archive->epoch) == 0;
-    reader->admitted = !refusal && ours && schema_fits(result);
+    reader->admitted = !refusal && ours && log_state_fits(result);
     if (refusal && refusal->reason)
         pq_connection_leave(reader->connection, refusal->reason);
     else if (!refusal && !ours && archive->up)
@@ -439,6 +350,8 @@ static void go_down(struct archive *archive)
     if (archive->up && archive->callbacks.down)
         archive->callbacks.down(archive->data);
     archive->up = archive->watching = false;
+    if (archive->writer) /* else it is being made */
+        writer_parted(archive->writer);
     archive->health.proven = 0;
     metric_set(METRIC_ARCHIVE_CONNECTED, 0);
 }
@@ -447,6 +360,8 @@ static void go_up(struct archive *archive, const struct log_state *log)
 {
     gint64 newest = log->change == LOG_OTHER ? 0 : writer_newest(archive->writer);
     bool renamed = log->change != LOG_SAME;
+    if (log->change == LOG_OTHER)
+        writer_other_log(archive->writer);
     if (renamed && archive->epoch)
         log_warning(AREA_ARCHIVE, "log-epoch",
                     "epoch=%s position=%" G_GINT64_FORMAT " newest=%" G_GINT64_FORMAT " lost=%s",
@@ -457,6 +372,8 @@ static void go_up(struct archive *archive, const struct log_state *log)
         g_free(archive->epoch);
         archive->epoch = g_strdup(log->epoch);
     }
+    if (renamed)
+        replica_follow(archive->replica, archive->epoch);
     archive->up = true;
     metric_set(METRIC_ARCHIVE_CONNECTED, 1);
     for (unsigned i = 0; i < archive->read_count; i++) {
@@ -477,7 +394,7 @@ static void state_judge(struct archive *archive, const PGresult *result)
         .past = PQgetvalue(result, 0, LOG_STATE_PAST)};
     if (refusal && refusal->reason) {
         pq_connection_leave(archive->write_connection, refusal->reason);
-    } else if (!schema_fits(result)) {
+    } else if (!log_state_fits(result)) {
         log_other_schema(result);
         go_down(archive);
     } else if (!refusal) {
@@ -571,9 +488,11 @@ static gboolean on_tick(gpointer data)
         break_if_silent(archive, archive->readers[i].connection);
         reader_tick(&archive->readers[i], now);
     }
+    replica_tick(archive->replica, archive->silence_max);
     ask_state_again(archive, now);
     writer_tick(archive->writer);
     health_watch(archive, now);
+    gatherer_tick(archive->gatherer, now);
     while (archive->reads.head) {
         struct read *read = archive->reads.head->data;
         if (now - read->queued < ARCHIVE_PATIENCE)
@@ -591,9 +510,15 @@ static void turn_end(void *data)
     g_queue_init(&archive->refused);
     fail_reads(&refused);
     writer_refuse(archive->writer);
+    gatherer_flush(archive->gatherer);
     send_reads(archive);
-    if (archive->up)
-        writer_flush(archive->writer);
+    writer_flush(archive->writer);
+}
+
+/* Whether there is somebody who is asked what conversations are about. */
+static const char *topics_setting(const struct options *options)
+{
+    return options->assist_url && *options->assist_url ? options->assist_topics : "off";
 }
 
 struct archive *archive_new(const struct options *options,
@@ -607,6 +532,7 @@ struct archive *archive_new(const struct options *options,
     archive->silence_max = (options->database_statement_timeout + 2000) * 1000;
     g_queue_init(&archive->reads);
     g_queue_init(&archive->refused);
+    archive->gatherer = gatherer_new(archive);
     const char *rooms = service_domain(options, SERVICE_ROOMS);
     /* Every query is an index scan; a generic plan made while a table was empty must stay one. */
     g_autofree char *settings = g_strdup_printf(
@@ -616,19 +542,29 @@ struct archive *archive_new(const struct options *options,
         "-c trestle.privacy_messages=%s -c trestle.privacy_presence=%s "
         "-c trestle.privacy_last_seen=%s -c trestle.privacy_profile=%s "
         "-c trestle.privacy_location=%s -c trestle.privacy_receipts=%s "
+        "-c trestle.sharing_analytics=%s -c trestle.sharing_assist=%s "
+        "-c trestle.sharing_personalisation=%s -c trestle.account_grace=%d "
+        "-c trestle.exports=%d/%d -c trestle.assist_topics=%s "
         "-c trestle.rooms_domain=%s -c trestle.strikes=%d/%d/%d -c trestle.pictures=%s "
-        "-c trestle.files=%s -c trestle.spam=%s/%d/%d/%d/%d/%d/%s/%s/%d",
+        "-c trestle.files=%s -c trestle.spam=%s/%d/%d/%d/%d/%d/%s/%s/%d "
+        "-c trestle.retention_messages=%d -c trestle.report_peers=%s",
         (int)options->database_statement_timeout, (int)options->database_statement_timeout,
         options->privacy_messages, options->privacy_presence, options->privacy_last_seen,
         options->privacy_profile, options->privacy_location, options->privacy_receipts,
-        rooms ? rooms : "", (int)options->moderation_strikes, (int)options->moderation_strike_days,
-        (int)options->moderation_strike_suspension,
+        options->data_sharing_analytics, options->data_sharing_assist,
+        options->data_sharing_personalisation, (int)options->account_grace,
+        (int)options->account_exports_kept, (int)options->account_consent_time,
+        topics_setting(options), rooms ? rooms : "", (int)options->moderation_strikes,
+        (int)options->moderation_strike_days, (int)options->moderation_strike_suspension,
         strcmp(options->fetch_pictures, "on") == 0 ? "fetch" : "",
         strcmp(options->fetch_files, "on") == 0 && options->media_store ? "fetch" : "",
         options->spam_checks, (int)options->spam_filter_at, (int)options->spam_block_at,
         (int)options->spam_links, (int)options->spam_repeats, (int)options->spam_verify_reports,
-        options->spam_hook_url && *options->spam_hook_url ? "ask" : "no",
-        options->spam_hook_failure, (int)options->spam_restrict_after);
+        options->spam_hook_url && *options->spam_hook_url     ? "ask"
+        : options->spam_links_url && *options->spam_links_url ? "links"
+                                                              : "no",
+        options->spam_hook_failure, (int)options->spam_restrict_after,
+        (int)options->retention_messages, options->moderation_report_peers);
     struct pq_callbacks writing = {write_connection_ready, write_connection_lost};
     archive->write_connection = pq_connection_new(options->database_uri, settings, statements,
                                                   QUERY_MAX, &writing, archive);
@@ -641,6 +577,8 @@ struct archive *archive_new(const struct options *options,
         reader->connection = pq_connection_new(options->database_uri, settings, statements,
                                                QUERY_MAX, &reading, reader);
     }
+    struct replica_callbacks following = {replica_primary, replica_gave_back};
+    archive->replica = replica_new(options, settings, &following, archive);
     archive->writer =
         writer_new(options, archive->write_connection, &archive->callbacks, &archive->health, data);
     archive->timer = g_timeout_add(500, on_tick, archive);
@@ -658,12 +596,15 @@ void archive_free(struct archive *archive)
     for (unsigned i = 0; i < archive->read_count; i++)
         pq_connection_free(archive->readers[i].connection);
     archive->read_count = 0;
+    g_clear_pointer(&archive->replica, replica_free);
     /* Who is told may ask again; that is refused in the same way. */
-    while (archive->reads.head || archive->refused.head || !writer_is_empty(archive->writer)) {
+    while (gatherer_stop(archive->gatherer) || archive->reads.head || archive->refused.head ||
+           !writer_is_empty(archive->writer)) {
         fail_reads(&archive->reads);
         fail_reads(&archive->refused);
         writer_fail_all(archive->writer);
     }
+    gatherer_free(archive->gatherer);
     writer_free(archive->writer);
     g_free(archive->readers);
     g_free(archive->epoch);
@@ -684,4 +625,9 @@ bool archive_is_up(const struct archive *archive)
 bool archive_is_writable(const struct archive *archive)
 {
     return archive_is_up(archive) && !archive->health.refused;
+}
+
+bool archive_has_replica(const struct archive *archive)
+{
+    return replica_is_up(archive->replica);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "bridge/archive/outcome.h"
+#include "bridge/archive/rows.h"
 #include "bridge/base/error.h"
 #include "bridge/base/id.h"
 
@@ -55,6 +56,10 @@ struct archive_callbacks {
      * the two. */
     void (*batch_begin)(gint64 before, gint64 after, void *data);
     void (*batch_end)(void *data);
+    /* Events that writes have added to the log whose answers were lost, which nobody was told: a
+     * JSON array as change_write.events, told when the outcome of all those writes is known. NULL
+     * with several instances, which read what they miss. */
+    void (*missed)(const char *events, void *data);
 };
 
 struct archive *archive_new(const struct options *options,
@@ -67,24 +72,8 @@ bool archive_is_up(const struct archive *archive);
 /* Whether the database also takes writes: found by the writes themselves and, while there are none,
  * by trying one every few seconds. */
 bool archive_is_writable(const struct archive *archive);
-
-/* Rows of a finished query; valid during the callback. */
-struct rows;
-int rows_count(const struct rows *rows);
-const char *rows_text(const struct rows *rows, int row, int column); /* NULL for SQL NULL */
-size_t rows_length(const struct rows *rows, int row, int column);
-gint64 rows_integer(const struct rows *rows, int row, int column); /* 0 for SQL NULL */
-bool rows_boolean(const struct rows *rows, int row, int column);
-bool rows_is_null(const struct rows *rows, int row, int column);
-/* The text of a jsonb; NULL for SQL NULL. Of archive_query_binary() only. */
-const char *rows_json(const struct rows *rows, int row, int column);
-bool rows_uuid(const struct rows *rows, int row, int column, struct uuid *ret_id);
-/* Wall clock, microseconds; 0 for SQL NULL. Of archive_query_binary() only. */
-gint64 rows_time(const struct rows *rows, int row, int column);
-
-struct record_part; /* see record.h */
-/* The bytes in a column of archive_query_binary(); false: SQL NULL. */
-bool rows_part(const struct rows *rows, int row, int column, struct record_part *ret_part);
+/* Whether the standby of database.read_uri answers; false without one. */
+bool archive_has_replica(const struct archive *archive);
 
 /* The parameters of a query that names them, as "name type, name type"; else "". Static text. */
 const char *query_parameters(enum query query);
@@ -100,6 +89,14 @@ void archive_query(struct archive *archive, enum query query, const char *const 
  * are text, uuid, bigint, int, boolean and timestamptz. */
 void archive_query_binary(struct archive *archive, enum query query, const char *const *values,
                           archive_done done, void *data);
+
+/* Questions of which many come in one moment; see kinds[] in gather.c. */
+enum gather { GATHER_SIGN_IN, GATHER_PARTNERS, GATHER_MAX };
+
+/* Like archive_query() with the query of that kind. While some are out those that come gather, and
+ * go as one statement, which may leave some to be asked by themselves. */
+void archive_gather(struct archive *archive, enum gather kind, const char *const *values,
+                    archive_done done, void *data);
 
 /* ---- Writes -------------------------------------------------------------------------------------
  *
@@ -138,6 +135,8 @@ struct write {
     bool alone;     /* to be sent without neighbours, after a refusal */
     bool sent;      /* has been sent at least once */
     bool again;     /* not for the first time now */
+    gint64 known;   /* the newest position that was known of the log when it was first sent */
+    bool unsettled; /* was sent on a connection that broke: only an answer settles it */
     bool careful;   /* may repeat an earlier one */
     bool asking;    /* goes the long way, the short one did not do */
     guint8 victim;  /* how often a deadlock or a serialization failure has undone it */
@@ -164,6 +163,7 @@ struct message_write {
     char *details;   /* what it carries besides its text: a JSON object, as message_store() and
                         message_receive() take it; may be NULL */
     char *verdict;   /* what the hook said of it, as spam_pass() takes it; NULL: it was not asked */
+    bool blocked;    /* so that it is not to be stored, whosever it is */
     /* WRITE_RECEIVE */
     char *from; /* bare JIDs, and the sender's full one */
     char *to;

@@ -16,6 +16,9 @@ const struct pq_statement *archive_statements(void);
 /* The code that a failed statement means; ERROR_NONE for success. */
 enum error_code archive_result_error(const PGresult *result);
 
+/* Whether a row of log_state() tells of the schema and the functions that this program needs. */
+bool log_state_fits(const PGresult *result);
+
 /* The session may not write, and stored nothing; the next one may. */
 bool archive_is_read_only(const PGresult *result);
 
@@ -23,8 +26,10 @@ bool archive_is_read_only(const PGresult *result);
 bool archive_is_victim(const PGresult *result);
 #define VICTIM_RETRIES 3
 
+/* Those of a result from the first one on. */
 struct rows {
     const PGresult *result;
+    int first, count;
 };
 
 #define ARRAYS_MAX 16 /* columns of a batch */

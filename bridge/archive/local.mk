@@ -7,6 +7,10 @@ libarchive_a_SOURCES = \
   bridge/archive/health.c bridge/archive/health.h \
   bridge/archive/migrate.c bridge/archive/migrate.h \
   bridge/archive/outcome.c bridge/archive/outcome.h bridge/archive/outcome.def \
+  bridge/archive/gather.c bridge/archive/gather.h \
+  bridge/archive/read.c bridge/archive/read.h \
+  bridge/archive/replica.c bridge/archive/replica.h bridge/archive/replica_query.def \
+  bridge/archive/rows.c bridge/archive/rows.h \
   bridge/archive/record.c bridge/archive/record.h \
   bridge/archive/tool.c bridge/archive/tool.h \
   bridge/archive/write_kinds.c bridge/archive/write_kinds.h \

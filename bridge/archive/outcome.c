@@ -11,7 +11,6 @@ enum error_code outcome_error(enum write_outcome outcome)
     case OUTCOME_##symbol:                                                                         \
         return error;
 #include "bridge/archive/outcome.def"
-#undef TRESTLE_OUTCOME
     }
     return ERROR_INTERNAL;
 }

@@ -7,7 +7,6 @@
 enum write_outcome {
 #define TRESTLE_OUTCOME(symbol, number, error, limit) OUTCOME_##symbol = number,
 #include "bridge/archive/outcome.def"
-#undef TRESTLE_OUTCOME
 };
 
 /* The error that OUTCOME means; ERROR_NONE: it was done, now or before. ERROR_INTERNAL: SQL says

@@ -53,6 +53,17 @@ static void encode_receive(struct write *write, struct array *a)
 /* The columns that both queries of messages have. */
 ARCHIVE_SAME_COLUMN(MESSAGE_STORE_EVENTS, MESSAGE_RECEIVE_EVENTS);
 
+/* A batch whose first answer was lost is sent again: its own rows then count as stored now, for
+ * nobody has heard of them. Nobody else gives the id of what is sent from here. What arrives may
+ * have its id from a server, and then comes more than once with it, also as the echo of what was
+ * sent from here: that is in the log before it is sent, and the same rows in their first sending
+ * are behind it. */
+static bool message_is_own(const struct message_write *m)
+{
+    return m->write.kind == WRITE_MESSAGE ? uuid_equal(&m->id, &m->own_id)
+                                          : m->write.again && m->write.position > m->write.known;
+}
+
 static void decode_stored(struct write *write, const PGresult *r, int row)
 {
     struct message_write *m = as_message(write);
@@ -73,8 +84,7 @@ static void decode_stored(struct write *write, const PGresult *r, int row)
     m->awaited = binary_boolean(r, row, MESSAGE_STORE_AWAITED);
     m->unaccepted = binary_boolean(r, row, MESSAGE_STORE_HELD);
     m->events = binary_text(r, row, MESSAGE_STORE_EVENTS);
-    /* A batch whose first answer was lost is sent again: its own rows then count as stored now. */
-    if (write->outcome == OUTCOME_REPEATED && uuid_equal(&m->id, &m->own_id)) {
+    if (write->outcome == OUTCOME_REPEATED && message_is_own(m)) {
         write->outcome = OUTCOME_DONE;
         m->outbox = m->remote_jid != NULL && write->kind == WRITE_MESSAGE;
     }
@@ -354,6 +364,7 @@ struct message_write *message_write_again(struct message_write *m)
     again->dedupe = m->dedupe;
     again->earlier = m->earlier;
     again->limited = m->limited;
+    again->blocked = m->blocked;
     again->markable = m->markable;
     again->receipt = m->receipt;
     again->sent_at = m->sent_at;

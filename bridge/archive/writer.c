@@ -33,12 +33,20 @@
 struct batch {
     struct writer *writer;
     enum write_kind kind;
-    GQueue writes;  /* struct write.link */
-    bool careful;   /* some of it may have been stored before */
-    bool plain;     /* needs nothing but its rows: see write_codecs_plain */
-    bool unsettled; /* was sent on a connection that broke: only an answer settles it */
+    GQueue writes; /* struct write.link */
+    bool careful;  /* some of it may have been stored before */
+    bool plain;    /* needs nothing but its rows: see write_codecs_plain */
     gint64 sent_at;
     struct pq_frame frame; /* with several instances: where the log stood before and after */
+};
+
+/* What writes whose answers were lost have added to the log besides their own rows: when they are
+ * sent again, there is nothing to add any more. */
+struct missed {
+    bool open;           /* it is to be read, before anything is sent again */
+    bool asked;          /* and was asked for */
+    gint64 after, until; /* where */
+    GPtrArray *events;   /* char *: was read, and is told when nothing is unsettled any more */
 };
 
 struct writer {
@@ -47,6 +55,7 @@ struct writer {
     void *data;
     struct health *health;
     gint64 newest; /* the highest position known of the log */
+    struct missed missed;
     GQueue waiting[WRITE_KINDS];
     GQueue unsettled; /* struct batch *: sent on a connection that broke; go first, one by one */
     GQueue refused;   /* struct write.link: did not fit, are told at the turn's end */
@@ -61,6 +70,7 @@ struct writer {
     GQueue in_flight;    /* struct batch *, in sending order */
     GHashTable *dedupes; /* struct uuid *, of the batch being put together */
     struct heads *heads;
+    bool open;        /* between writer_connected() and writer_parted() */
     bool heads_count; /* profiles are open unless somebody closes one: conversations.closed tells
                          all */
     struct array arrays[ARRAYS_MAX];
@@ -83,6 +93,7 @@ struct writer *writer_new(const struct options *options, struct pq_connection *c
     writer->queue_max = (unsigned)options->database_queue_max;
     writer->batch_max = (unsigned)options->database_batch_max;
     writer->dedupes = g_hash_table_new(uuid_hash, uuid_equal);
+    writer->missed.events = g_ptr_array_new_with_free_func(g_free);
     writer->heads = heads_new();
     writer->heads_count = strcmp(options->privacy_profile, "everyone") == 0;
     return writer;
@@ -120,7 +131,14 @@ gint64 writer_newest(const struct writer *writer)
 void writer_set_newest(struct writer *writer, gint64 position)
 {
     writer->newest = position;
+    writer->missed.until = position;
     heads_clear(writer->heads);
+}
+
+void writer_other_log(struct writer *writer)
+{
+    writer->missed.open = false;
+    g_ptr_array_set_size(writer->missed.events, 0);
 }
 
 bool writer_is_empty(const struct writer *writer)
@@ -171,8 +189,10 @@ void writer_fail_all(struct writer *writer)
         batch_free(batch);
     }
     for (int kind = 0; kind < WRITE_KINDS; kind++) {
-        while ((write = pop_write(&writer->waiting[kind])))
+        while ((write = pop_write(&writer->waiting[kind]))) {
+            write->uncertain = write->unsettled;
             write_finish(writer, write, ERROR_UNAVAILABLE);
+        }
     }
 }
 
@@ -183,6 +203,7 @@ void writer_free(struct writer *writer)
     for (int i = 0; i < ARRAYS_MAX; i++)
         array_clear(&writer->arrays[i]);
     g_hash_table_unref(writer->dedupes);
+    g_ptr_array_unref(writer->missed.events);
     heads_free(writer->heads);
     g_free(writer);
 }
@@ -394,6 +415,38 @@ static void batch_refused(struct batch *batch, enum error_code error)
         write_finish(batch->writer, write, error);
 }
 
+/* Whether some of BATCH may have been stored already: then it is settled by an answer alone. */
+static bool batch_is_unsettled(const struct batch *batch)
+{
+    for (const GList *link = batch->writes.head; link; link = link->next) {
+        if (((const struct write *)link->data)->unsettled)
+            return true;
+    }
+    return false;
+}
+
+static void missed_open(struct writer *writer)
+{
+    if (writer->missed.open || !writer->callbacks->missed)
+        return;
+    writer->missed.open = true;
+    writer->missed.after = writer->newest;
+}
+
+/* Nobody knows what became of BATCH: it is sent again, before anything else. */
+static void batch_unsettle(struct batch *batch)
+{
+    bool once_more = batch_is_unsettled(batch);
+    missed_open(batch->writer);
+    batch_unplain(batch);
+    for (GList *link = batch->writes.head; link; link = link->next)
+        ((struct write *)link->data)->unsettled = true;
+    if (once_more)
+        g_queue_push_head(&batch->writer->unsettled, batch);
+    else
+        g_queue_push_tail(&batch->writer->unsettled, batch);
+}
+
 static void batch_done(PGresult *result, void *data)
 {
     struct batch *batch = data;
@@ -404,24 +457,24 @@ static void batch_done(PGresult *result, void *data)
         health_note_error(writer->health, result);
     /* What may have been stored by an earlier sending is not refused because the database is busy.
      */
-    if (!result || (error == ERROR_UNAVAILABLE && batch->unsettled)) {
+    if (!result || (error == ERROR_UNAVAILABLE && batch_is_unsettled(batch))) {
         if (result)
             writer->resend_at = clock_monotonic() + RESEND_DELAY;
-        batch_unplain(batch);
-        if (batch->unsettled)
-            g_queue_push_head(&writer->unsettled, batch);
-        else
-            g_queue_push_tail(&writer->unsettled, batch);
-        batch->unsettled = true;
+        batch_unsettle(batch);
         return;
     }
     g_autofree int *rows = g_new0(int, batch->writes.length);
     if (error == ERROR_NONE && !batch_match(batch, result, rows))
         error = ERROR_INTERNAL;
-    if (error != ERROR_NONE)
+    if (error != ERROR_NONE) {
         batch_unplain(batch);
-    else if (batch->plain)
+    } else if (batch->plain) {
         batch_leave(batch, rows);
+        /* It teaches nothing that the next one could wait for. What was missed is told in its turn.
+         */
+        if (!writer->missed.open && writer->missed.events->len == 0)
+            writer_flush(writer);
+    }
     if (error == ERROR_NONE)
         batch_settled(batch, result, rows);
     else if (archive_is_read_only(result))
@@ -444,6 +497,7 @@ static bool batch_send(struct batch *batch)
         codec->encode(link->data, writer->arrays);
         struct write *write = link->data;
         write->again = write->sent;
+        write->known = write->again ? write->known : writer->newest;
         batch->careful = batch->careful || write->careful || write->again;
         write->sent = true;
     }
@@ -529,7 +583,7 @@ static bool write_is_plain(const struct writer *writer, struct write *write)
     }
     const struct message_write *message = write_message(write);
     return write->kind == WRITE_MESSAGE && writer->heads_count && !message->limited &&
-           !message->details && heads_know(writer->heads, message);
+           !message->details && !message->blocked && heads_know(writer->heads, message);
 }
 
 /* Makes a batch plain if it is, or if it begins with enough that are: the others wait for the next
@@ -560,12 +614,56 @@ static void batch_unsent(struct batch *batch)
     batch_free(batch);
 }
 
+static void missed_read(PGresult *result, void *data)
+{
+    struct writer *writer = data;
+    enum error_code error = result ? archive_result_error(result) : ERROR_UNAVAILABLE;
+    writer->missed.asked = false;
+    if (error == ERROR_UNAVAILABLE) { /* once more */
+        writer->resend_at = result ? clock_monotonic() + RESEND_DELAY : writer->resend_at;
+        return;
+    }
+    writer->missed.open = false;
+    if (error != ERROR_NONE)
+        log_warning(AREA_ARCHIVE, "missed-lost", "code=%s", error_info(error)->code);
+    else if (PQntuples(result) == 1 && !PQgetisnull(result, 0, EVENT_MISSED_EVENTS))
+        g_ptr_array_add(writer->missed.events,
+                        g_strdup(PQgetvalue(result, 0, EVENT_MISSED_EVENTS)));
+}
+
+static void missed_ask(struct writer *writer)
+{
+    char after[24], until[24];
+    const char *texts[] = {after, until};
+    struct pq_values values = {.count = 2, .values = texts};
+    g_snprintf(after, sizeof after, "%" G_GINT64_FORMAT, writer->missed.after);
+    g_snprintf(until, sizeof until, "%" G_GINT64_FORMAT, writer->missed.until);
+    writer->missed.asked =
+        clock_monotonic() >= writer->resend_at &&
+        pq_connection_send(writer->connection, QUERY_EVENT_MISSED, &values, missed_read, writer);
+}
+
+static void missed_tell(struct writer *writer)
+{
+    for (guint i = 0; i < writer->missed.events->len; i++)
+        writer->callbacks->missed(writer->missed.events->pdata[i], writer->data);
+    g_ptr_array_set_size(writer->missed.events, 0);
+}
+
 void writer_flush(struct writer *writer)
 {
     metric_set(METRIC_ARCHIVE_QUEUE, writer->queued);
-    if (writer->in_flight.length > 0 || writer->queued == 0 ||
+    if (!writer->open)
+        return;
+    if (!writer->unsettled.head && writer->in_flight.length == 0 && !writer->missed.open)
+        missed_tell(writer);
+    if (writer->in_flight.length > 0 || writer->queued == 0 || writer->missed.asked ||
         !pq_connection_is_ready(writer->connection) || clock_monotonic() < writer->retry_at)
         return;
+    if (writer->missed.open) {
+        missed_ask(writer);
+        return;
+    }
     if (writer->unsettled.head) {
         struct batch *batch = writer->unsettled.head->data;
         if (clock_monotonic() >= writer->resend_at && batch_send(batch))
@@ -597,7 +695,13 @@ void writer_forget(struct writer *writer, const struct uuid *conversation)
 void writer_connected(struct writer *writer)
 {
     heads_clear(writer->heads);
+    writer->open = true;
     writer_flush(writer);
+}
+
+void writer_parted(struct writer *writer)
+{
+    writer->open = false;
 }
 
 static size_t text_size(const char *text)
@@ -639,46 +743,57 @@ void writer_add(struct writer *writer, struct write *write)
 
 /* Nothing of these was ever stored: they can be refused with a good conscience. What can be sent is
  * sent at the turn's end, so whatever has become this old waits for a database that is away, busy
- * or not of our schema. */
+ * or not of our schema. What was refused together with others after its answer was lost may have
+ * been stored, and stays. */
 static void give_up_waiting(struct writer *writer, gint64 now)
 {
     for (int kind = 0; kind < WRITE_KINDS; kind++) {
         GQueue *waiting = &writer->waiting[kind];
-        while (waiting->head) {
-            struct write *write = waiting->head->data;
+        for (GList *link = waiting->head, *next; link; link = next) {
+            struct write *write = link->data;
+            next = link->next;
             if (now - write->queued < ARCHIVE_PATIENCE)
                 break;
-            pop_write(waiting);
+            if (write->unsettled)
+                continue;
+            g_queue_unlink(waiting, link);
             write_finish(writer, write, ERROR_UNAVAILABLE);
         }
     }
 }
 
 /* What was sent has to be settled, however long that takes; only those who wait are told. */
-static void tell_late(GQueue *batches, gint64 now)
+static void writes_tell_late(const GQueue *writes, gint64 now)
 {
-    for (GList *b = batches->head; b; b = b->next) {
-        struct batch *batch = b->data;
-        for (GList *link = batch->writes.head; link; link = link->next) {
-            struct write *write = link->data;
-            if (write->told_late || now - write->queued < ARCHIVE_PATIENCE)
-                continue;
-            write->told_late = true;
-            if (write->late)
-                write->late(write);
-        }
+    for (const GList *link = writes->head; link; link = link->next) {
+        struct write *write = link->data;
+        if (now - write->queued < ARCHIVE_PATIENCE)
+            break;
+        if (write->told_late)
+            continue;
+        write->told_late = true;
+        if (write->late)
+            write->late(write);
     }
+}
+
+static void batches_tell_late(const GQueue *batches, gint64 now)
+{
+    for (const GList *link = batches->head; link; link = link->next)
+        writes_tell_late(&((const struct batch *)link->data)->writes, now);
 }
 
 void writer_tick(struct writer *writer)
 {
     gint64 now = clock_monotonic();
     give_up_waiting(writer, now);
-    tell_late(&writer->in_flight, now);
-    tell_late(&writer->unsettled, now);
+    for (int kind = 0; kind < WRITE_KINDS; kind++)
+        writes_tell_late(&writer->waiting[kind], now); /* those that stay */
+    batches_tell_late(&writer->in_flight, now);
+    batches_tell_late(&writer->unsettled, now);
     const struct batch *oldest = g_queue_peek_head(&writer->in_flight);
     if (oldest && now - oldest->sent_at >= ARCHIVE_PATIENCE)
         health_refused(writer->health, "silent");
-    if (writer->unsettled.head)
+    if (writer->unsettled.head || writer->missed.open)
         loop_wake();
 }

@@ -23,8 +23,11 @@ bool writer_is_waiting(const struct writer *writer); /* for the answer to a batc
 /* The highest position in the log that writes were told. */
 gint64 writer_newest(const struct writer *writer);
 void writer_set_newest(struct writer *writer, gint64 position);
+void writer_other_log(struct writer *writer); /* what was missed of the one before is of no use */
 /* See archive_grew(). */
 void writer_forget(struct writer *writer, const struct uuid *conversation);
 void writer_connected(struct writer *writer); /* what was in flight is sent again, then the rest */
-void writer_flush(struct writer *writer);     /* at each turn's end */
-void writer_tick(struct writer *writer);      /* twice a second: gives up on what waited too long */
+/* Nothing is sent until writer_connected(): the connection is gone, or its schema is not ours. */
+void writer_parted(struct writer *writer);
+void writer_flush(struct writer *writer); /* at each turn's end */
+void writer_tick(struct writer *writer);  /* twice a second: gives up on what waited too long */

@@ -7,20 +7,31 @@
 
 #include "bridge/base/base64url.h"
 
+/* Letter by letter: g_strdelimit() looks each up in a list of what is to be replaced. */
+static void letters_change(char *text, char plus, char new_plus, char slash, char new_slash)
+{
+    for (; *text; text++)
+        *text = *text == plus ? new_plus : *text == slash ? new_slash : *text;
+}
+
 char *base64url_encode(const void *bytes, size_t length)
 {
     char *text = g_base64_encode(bytes, length);
-    text[strcspn(text, "=")] = '\0';
-    return g_strdelimit(g_strdelimit(text, "+", '-'), "/", '_');
+    for (size_t end = strlen(text); end > 0 && text[end - 1] == '='; end--)
+        text[end - 1] = '\0';
+    letters_change(text, '+', '-', '/', '_');
+    return text;
 }
 
 guchar *base64url_decode(const char *text, size_t length, size_t *ret_length)
 {
     static const char padding[] = "===";
-    g_autofree char *padded =
-        g_strdup_printf("%.*s%s", (int)length, text, padding + (length + 3) % 4);
+    const size_t size = length + sizeof padding;
+    g_autofree char *padded = g_malloc(size);
     gsize count = 0;
-    g_strdelimit(g_strdelimit(padded, "-", '+'), "_", '/');
+    memcpy(padded, text, length);
+    g_strlcpy(padded + length, padding + (length + 3) % 4, size - length);
+    letters_change(padded, '-', '+', '_', '/');
     g_autofree guchar *bytes = g_base64_decode(padded, &count);
     g_autofree char *again = base64url_encode(bytes, count);
     if (strlen(again) != length || memcmp(again, text, length) != 0)

@@ -11,7 +11,6 @@ static const struct error_info error_table[ERROR_MAX] = {
 #define TRESTLE_ERROR(symbol, code, http, type, condition, title)                                  \
     [ERROR_##symbol] = {code, http, type, condition, title},
 #include "bridge/base/error.def"
-#undef TRESTLE_ERROR
 };
 
 const struct error_info *error_info(enum error_code code)

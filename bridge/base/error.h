@@ -8,7 +8,6 @@ enum error_code {
     ERROR_NONE = 0,
 #define TRESTLE_ERROR(symbol, code, http, type, condition, title) ERROR_##symbol,
 #include "bridge/base/error.def"
-#undef TRESTLE_ERROR
     ERROR_MAX
 };
 

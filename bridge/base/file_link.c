@@ -19,6 +19,7 @@
 
 static struct {
     char *url; /* NULL: no links */
+    char *cdn; /* the same as url, if there is none */
     guint8 keys[KEYS_MAX][32];
     unsigned key_count;
     gint64 seconds;
@@ -27,10 +28,12 @@ static struct {
 void file_links_set(const struct file_link_settings *settings)
 {
     g_clear_pointer(&links.url, g_free);
+    g_clear_pointer(&links.cdn, g_free);
     OPENSSL_cleanse(links.keys, sizeof links.keys);
     if (!settings)
         return;
     links.url = g_strdup(settings->url);
+    links.cdn = g_strdup(settings->cdn ? settings->cdn : settings->url);
     links.key_count = MIN(settings->key_count, KEYS_MAX);
     memcpy(links.keys, settings->keys, links.key_count * sizeof links.keys[0]);
     links.seconds = settings->seconds;
@@ -65,18 +68,50 @@ static char *name_plain(const char *name)
     return g_string_free(plain, FALSE);
 }
 
+/* What a link says of a file behind its origin. */
+static char *token_until(const struct uuid *id, const char *part, gint64 expiry)
+{
+    g_autofree char *base = base64url_encode(id->bytes, sizeof id->bytes);
+    g_autofree char *text = g_strdup_printf("%s.%s.%" G_GINT64_MODIFIER "x", base, part, expiry);
+    g_autofree char *mac = mac_of(links.keys[0], text);
+    return g_strconcat(text, ".", mac, NULL);
+}
+
+static char *link_make(const char *origin, const char *token, const char *name)
+{
+    g_autofree char *plain = name_plain(name);
+    return g_strdup_printf("%s/f/%s/%s", origin, token, plain);
+}
+
+/* So that what is written again soon is the same, and browsers have it already. */
+static gint64 expiry_shared(void)
+{
+    gint64 half = MAX(links.seconds / 2, 1);
+    return (clock_wall() / G_USEC_PER_SEC / half + 3) * half;
+}
+
 char *file_link_signed(const struct uuid *id, const char *part, const char *name)
 {
     if (!links.url || links.key_count == 0)
         return NULL;
-    /* So that what is written again soon is the same, and browsers have it already. */
-    gint64 half = MAX(links.seconds / 2, 1);
-    gint64 expiry = (clock_wall() / G_USEC_PER_SEC / half + 3) * half;
-    g_autofree char *base = base64url_encode(id->bytes, sizeof id->bytes);
-    g_autofree char *text = g_strdup_printf("%s.%s.%" G_GINT64_MODIFIER "x", base, part, expiry);
-    g_autofree char *mac = mac_of(links.keys[0], text);
-    g_autofree char *plain = name_plain(name);
-    return g_strdup_printf("%s/f/%s.%s/%s", links.url, text, mac, plain);
+    g_autofree char *token = token_until(id, part, expiry_shared());
+    return link_make(links.cdn, token, name);
+}
+
+char *file_link_direct(const struct uuid *id, const char *part, const char *name)
+{
+    if (!links.url || links.key_count == 0)
+        return NULL;
+    g_autofree char *token = token_until(id, part, expiry_shared());
+    return link_make(links.url, token, name);
+}
+
+char *file_link_brief(const struct uuid *id, const char *name, gint64 seconds)
+{
+    if (!links.url || links.key_count == 0)
+        return NULL;
+    g_autofree char *token = token_until(id, "", clock_wall() / G_USEC_PER_SEC + seconds);
+    return link_make(links.url, token, name);
 }
 
 char *file_link_public(const char *path, const char *part, const char *name)
@@ -116,8 +151,8 @@ static bool read_signed(const char *token, const char *rest, struct file_link *r
     if ((size_t)(expiry - text) < begin || !is_signed(text, mac + 1))
         return false;
     char *end = NULL;
-    guint64 until = g_ascii_strtoull(expiry + 1, &end, 16);
-    return *end == '\0' && until > (guint64)(clock_wall() / G_USEC_PER_SEC) &&
+    ret->until = g_ascii_strtoll(expiry + 1, &end, 16);
+    return *end == '\0' && ret->until > clock_wall() / G_USEC_PER_SEC &&
            part_copy(rest, (size_t)(expiry - text) - begin, ret->part);
 }
 

@@ -95,6 +95,13 @@ void uuid_format(const struct uuid *id, char ret_text[UUID_TEXT_SIZE])
     ret_text[UUID_TEXT_SIZE - 1] = '\0';
 }
 
+void uuid_generate_text(char ret_text[UUID_TEXT_SIZE])
+{
+    struct uuid id;
+    uuid_generate(&id);
+    uuid_format(&id, ret_text);
+}
+
 bool uuid_is_nil(const struct uuid *id)
 {
     static const struct uuid nil;

@@ -13,6 +13,7 @@ struct uuid {
 };
 
 void uuid_generate(struct uuid *ret_id);
+void uuid_generate_text(char ret_text[UUID_TEXT_SIZE]); /* a new one, as uuid_format() has it */
 bool uuid_parse(const char *text, struct uuid *ret_id); /* any case; false: not a UUID */
 void uuid_format(const struct uuid *id, char ret_text[UUID_TEXT_SIZE]);
 bool uuid_is_nil(const struct uuid *id);

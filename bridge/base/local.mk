@@ -20,10 +20,12 @@ libbase_a_SOURCES = \
   bridge/base/options_type.c bridge/base/options_type.h \
   bridge/base/origin.c bridge/base/origin.h \
   bridge/base/rate.c bridge/base/rate.h \
+  bridge/base/redis_url.c bridge/base/redis_url.h \
   bridge/base/rollout.c bridge/base/rollout.h \
   bridge/base/service.c bridge/base/service.h \
   bridge/base/tally.c bridge/base/tally.h \
   bridge/base/text.c bridge/base/text.h \
   bridge/base/webhook.c bridge/base/webhook.h \
   bridge/base/wheel.c bridge/base/wheel.h \
-  bridge/base/words.h
+  bridge/base/words.h \
+  bridge/base/zip.c bridge/base/zip.h

@@ -17,7 +17,6 @@ static const struct metric_info {
 #define TRESTLE_METRIC(symbol, kind, name, label, help)                                            \
     [METRIC_##symbol] = {kind, name, label, help},
 #include "bridge/base/metrics.def"
-#undef TRESTLE_METRIC
 };
 
 /* Upper bounds in microseconds and as Prometheus prints them, in seconds. */

@@ -12,7 +12,6 @@
 enum metric {
 #define TRESTLE_METRIC(symbol, kind, name, label, help) METRIC_##symbol,
 #include "bridge/base/metrics.def"
-#undef TRESTLE_METRIC
     METRIC_MAX
 };
 

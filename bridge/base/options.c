@@ -17,6 +17,7 @@
 #include "bridge/base/options.h"
 #include "bridge/base/options_check.h"
 #include "bridge/base/options_table.h"
+#include "bridge/base/redis_url.h"
 #include "bridge/base/text.h"
 #include "bridge/base/words.h"
 
@@ -55,9 +56,6 @@ const struct option_info option_table[] = {
      .text = text_,                                                                                \
      .offset = offsetof(struct options, section_##_##name_)},
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION
-#undef TRESTLE_OPTION_CHOICE
-#undef TRESTLE_OPTION_INTEGER
 };
 const size_t option_table_length = G_N_ELEMENTS(option_table);
 
@@ -485,7 +483,12 @@ struct options *options_load(const char *path, GError **error)
          (options->log_ids_key && !options->log_ids_key_file) ||
          (options->spam_hook_secret && !options->spam_hook_secret_file) ||
          (options->assist_secret && !options->assist_secret_file) ||
-         holds_password(options->database_uri) || holds_password(options->cluster_redis));
+         (options->spam_links_key && !options->spam_links_key_file) ||
+         (options->media_key && !options->media_key_file) ||
+         (options->media_s3_secret && !options->media_s3_secret_file) ||
+         (options->media_classifier_secret && !options->media_classifier_secret_file) ||
+         holds_password(options->database_uri) || holds_password(options->database_read_uri) ||
+         redis_url_holds_password(options->cluster_redis));
     if (inline_secret && (mode & S_IROTH))
         log_warning(AREA_CONFIG, "secrets-readable",
                     "detail=\"the configuration file holds a secret and every user of this machine "

@@ -17,9 +17,6 @@ struct options {
 #define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text)              \
     gint64 section##_##name;
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION
-#undef TRESTLE_OPTION_CHOICE
-#undef TRESTLE_OPTION_INTEGER
     char *config_path; /* the file these came from, for reading it again; NULL: defaults */
 };
 /* For g_autoptr; not called `options`, so that variables may be. */

@@ -66,6 +66,22 @@ static bool login_is_local(const struct options *options, const char *host)
     return strcmp(address, "localhost") == 0 || strcmp(address, "::1") == 0;
 }
 
+/* A password is told to this instance's own link only: the bus is no place for it. */
+static bool check_bound_login(const struct options *options, const char *const *hosts,
+                              GError **error)
+{
+    if (strcmp(options->bound_login_by, "module") == 0 && is_given(options->cluster_redis) &&
+        strcmp(options->xmpp_links, "each") != 0)
+        return option_refuse(error, "[bound] login_by",
+                             "module needs [xmpp] links = each where there are several instances");
+    if (is_given(options->bound_login_domain) &&
+        !g_strv_contains(hosts, options->bound_login_domain))
+        return option_refuse(error, "[bound] login_domain", "must be one of [bound] hosts");
+    if (is_given(options->bound_login_domain) && !is_given(options->bound_login_claim))
+        return option_refuse(error, "[bound] login_domain", "is for [bound] login_claim");
+    return true;
+}
+
 /* Accounts of our own domains are hosted. */
 static bool check_bound(const struct options *options, GError **error)
 {
@@ -81,7 +97,7 @@ static bool check_bound(const struct options *options, GError **error)
                                  "none is for servers that [bound] login_servers has on loopback "
                                  "(example.org=127.0.0.1:5222): passwords would be readable");
     }
-    return true;
+    return check_bound_login(options, (const char *const *)hosts, error);
 }
 
 static bool check_keys(const struct options *options, GError **error)
@@ -133,7 +149,22 @@ static bool check_hooks(const struct options *options, GError **error)
     const struct hook_given assist = {
         options->assist_url, options->assist_secret,         options->assist_secret_file,
         "[assist] url",      "[assist] secret, secret_file", "wants secret_file, too"};
-    return check_hook(&spam, error) && check_hook(&assist, error);
+    const struct hook_given classifier = {options->media_classifier_url,
+                                          options->media_classifier_secret,
+                                          options->media_classifier_secret_file,
+                                          "[media] classifier_url",
+                                          "[media] classifier_secret, classifier_secret_file",
+                                          "wants classifier_secret_file, too"};
+    const char *links = options->spam_links_url;
+    if (is_given(options->spam_links_key) && options->spam_links_key_file)
+        return option_refuse(error, "[spam] links_key, links_key_file",
+                             "at most one of the two may be given");
+    if (is_given(links) && !g_str_has_prefix(links, "https://") &&
+        !g_str_has_prefix(links, "http://"))
+        return option_refuse(error, "[spam] links_url", "must begin with https:// or http://");
+    if (strcmp(options->spam_hook_scope, "all") == 0 && !is_given(options->spam_hook_url))
+        return option_refuse(error, "[spam] hook_scope", "wants hook_url, too");
+    return check_hook(&spam, error) && check_hook(&assist, error) && check_hook(&classifier, error);
 }
 
 static bool check_spam(const struct options *options, GError **error)
@@ -160,6 +191,8 @@ static bool check_media_given(const struct options *options, GError **error)
                              "wants store, s3_key and s3_secret_file, too");
     if (options->media_store && !is_given(options->media_url))
         return option_refuse(error, "[media] url", "must be given with store");
+    if (is_given(options->media_cdn) && !options->media_store)
+        return option_refuse(error, "[media] cdn", "wants store, too");
     return true;
 }
 
@@ -240,20 +273,42 @@ static bool check_calls(const struct options *options, GError **error)
     return true;
 }
 
-static bool check_media(const struct options *options, GError **error)
+/* Addresses that are put before a path: one each, where an option of their type may list many. */
+static bool check_addresses(const struct options *options, GError **error)
 {
-    if (!options->media_store)
-        return true;
-    const char *url = options->media_url;
-    bool is_web = g_str_has_prefix(url, "https://") || g_str_has_prefix(url, "http://");
-    if (!is_web || strpbrk(url, " \t,"))
-        return option_refuse(error, "[media] url",
-                             "must be one address such as https://files.example.org");
+    const struct {
+        const char *name, *value;
+    } addresses[] = {
+        {"[media] url", options->media_url},
+        {"[media] cdn", options->media_cdn},
+        {"[assist] callback", options->assist_callback},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
+        const char *value = addresses[i].value;
+        if (!is_given(value))
+            continue;
+        bool is_web = g_str_has_prefix(value, "https://") || g_str_has_prefix(value, "http://");
+        if (!is_web || strpbrk(value, " \t,"))
+            return option_refuse(error, addresses[i].name,
+                                 "must be one address such as https://files.example.org");
+    }
     return true;
+}
+
+/* It stands in a policy, whose own signs it must not have. */
+static bool check_web_errors(const struct options *options, GError **error)
+{
+    const char *value = options->http_web_errors;
+    bool is_web = g_str_has_prefix(value, "https://") || g_str_has_prefix(value, "http://");
+    if (!is_given(value) || (is_web && !strpbrk(value, " \t,;'\"*?#")))
+        return true;
+    return option_refuse(error, "[http] web_errors",
+                         "must be one address such as https://errors.example.org/web");
 }
 
 bool options_check_values(struct options *options, GError **error)
 {
-    return check_domains(options, error) && check_listeners(options, error) &&
-           check_auth(options, error) && check_calls(options, error) && check_media(options, error);
+    return check_web_errors(options, error) && check_domains(options, error) &&
+           check_listeners(options, error) && check_auth(options, error) &&
+           check_calls(options, error) && check_addresses(options, error);
 }

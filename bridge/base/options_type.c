@@ -11,6 +11,7 @@
 #include "bridge/base/options_type.h"
 #include "bridge/base/origin.h"
 #include "bridge/base/rate.h"
+#include "bridge/base/redis_url.h"
 #include "bridge/base/rollout.h"
 
 #define NAME_MAX_LENGTH 32
@@ -175,15 +176,11 @@ static bool accept_database_uri(const struct option_info *info, const char *valu
            strpbrk(value, " \t\n\v\f\r") == NULL;
 }
 
-/* The address is a number, as everywhere: names are not looked up. */
 static bool accept_redis_url(const struct option_info *info, const char *value)
 {
-    g_autoptr(GUri) uri = g_uri_parse(value, G_URI_FLAGS_HAS_PASSWORD, NULL);
-    const char *host = uri ? g_uri_get_host(uri) : NULL;
-    if (!uri || strcmp(g_uri_get_scheme(uri), "redis") != 0 || !host || !*host ||
-        g_uri_get_query(uri) || g_uri_get_fragment(uri))
-        return false;
-    return strcmp(host, "localhost") == 0 || accept_address(info, host);
+    (void)info;
+    g_autoptr(redis_servers) servers = redis_servers_new(value);
+    return servers != NULL;
 }
 
 static bool accept_areas(const struct option_info *info, const char *value)
@@ -236,8 +233,9 @@ static const struct type types[OPTION_TYPE_MAX] = {
     [OPTION_DATABASE_URI] = {.accepts = accept_database_uri,
                              .expected = "must look like postgresql://user@host/database"},
     [OPTION_REDIS_URL] = {.accepts = accept_redis_url,
-                          .expected = "must look like redis://:password@127.0.0.1:6379 (names are "
-                                      "not looked up)"},
+                          .expected = "must look like redis://:password@127.0.0.1:6379 or "
+                                      "sentinel://127.0.0.1:26379/name, or several of one kind "
+                                      "separated by spaces (names are not looked up)"},
     [OPTION_AREAS] = {.accepts = accept_areas,
                       .expected = "must be all, or some of main, config, link, stanza, archive, "
                                   "http, ws, core, auth, separated by commas"},

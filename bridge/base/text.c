@@ -36,6 +36,19 @@ const char *text_bounded(const char *text, size_t most)
     return text && *text && strnlen(text, most + 1) <= most ? text : NULL;
 }
 
+bool text_is_language(const char *text)
+{
+    size_t part = 0;
+    if (!g_ascii_isalpha(text[0]))
+        return false;
+    for (const char *p = text; *p; p++) {
+        part = *p == '-' ? 0 : part + 1;
+        if (part > 8 || (*p == '-' ? p[1] == '-' || !p[1] : !g_ascii_isalnum(*p)))
+            return false;
+    }
+    return true;
+}
+
 bool text_equal_constant_time(const char *a, const char *b)
 {
     size_t length = strlen(a);

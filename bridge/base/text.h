@@ -13,6 +13,9 @@ bool text_is_xml_safe(const char *text, size_t length);
 /* TEXT if it has 1 to MOST bytes; else NULL, as of NULL. */
 const char *text_bounded(const char *text, size_t most);
 
+/* Whether TEXT is a tag as BCP 47 has them: letters, digits and hyphens. */
+bool text_is_language(const char *text);
+
 /* Compares two secrets in time that depends on their lengths alone. */
 bool text_equal_constant_time(const char *a, const char *b);
 

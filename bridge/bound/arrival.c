@@ -11,7 +11,6 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
-#include "bridge/base/options.h"
 #include "bridge/bound/arrival.h"
 #include "bridge/bound/bookmark.h"
 #include "bridge/bound/bound.h"
@@ -174,7 +173,7 @@ static void message_keep(const struct heard *heard)
     char id[UUID_TEXT_SIZE], time[24];
     uuid_format(&uid, id);
     g_snprintf(time, sizeof time, "%" G_GINT64_FORMAT, stamp);
-    g_autofree char *peer = g_strndup(other, strcspn(other, "/"));
+    g_autofree char *peer = jid_cut(other);
     g_autoptr(xmpp_stanza_t) kept = stanza_copy_without(heard->message, is_ours, session->jid);
     g_autofree char *text = stanza_to_text(kept, NULL);
     const char *origin = origin_id_parse(kept);
@@ -182,6 +181,14 @@ static void message_keep(const struct heard *heard)
                             peer,         from, origin ? origin : stanza_attr(kept, "id"),
                             text,         time};
     archive_query(core->archive, QUERY_BOUND_LIVE, values, live_done, core);
+}
+
+/* Whether MESSAGE is what one person says to another: no bounce, nothing of a room, no notice. */
+static bool is_said(xmpp_stanza_t *message)
+{
+    static const char *const others[] = {"error", "groupchat", "headline", NULL};
+    const char *type = stanza_attr(message, "type");
+    return !type || !g_strv_contains(others, type);
 }
 
 /* A copy of what another client of the account has sent or got. */
@@ -199,7 +206,8 @@ static void take_carbon(const struct stanza_context *context, struct bound_sessi
         return;
     }
     struct heard heard = {.session = session, .message = inner, .outgoing = outgoing};
-    message_keep(&heard);
+    if (is_said(inner))
+        message_keep(&heard);
     if (outgoing)
         dispatch_sent(context, inner);
     else
@@ -253,8 +261,7 @@ static void take_message(const struct stanza_context *context, struct bound_sess
         return;
     }
     struct heard heard = {.session = session, .message = message};
-    bool said = g_strcmp0(type, "error") != 0 && g_strcmp0(type, "groupchat") != 0 &&
-                g_strcmp0(type, "headline") != 0;
+    bool said = is_said(message);
     if (said)
         message_keep(&heard);
     if (said || g_strcmp0(type, "error") == 0)

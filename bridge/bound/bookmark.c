@@ -104,10 +104,9 @@ static void bookmarks_submit(struct bound_session *session, json_t *items, bool 
                   bookmarks_taken, asked_new(session));
 }
 
-static void bookmarks_take(struct bound_session *session, xmpp_stanza_t *stanza, bool whole)
+/* ITEMS may be NULL. WHOLE: there are no others. */
+static void bookmarks_take(struct bound_session *session, const GArray *items, bool whole)
 {
-    bool more = false;
-    g_autoptr(GArray) items = pubsub_items_parse(stanza, &more);
     json_t *list = json_array();
     for (guint i = 0; items && i < items->len; i++) {
         json_t *item =
@@ -115,13 +114,15 @@ static void bookmarks_take(struct bound_session *session, xmpp_stanza_t *stanza,
         if (item)
             json_array_append_new(list, item);
     }
-    bookmarks_submit(session, list, whole && !more, true);
+    bookmarks_submit(session, list, whole, true);
 }
 
 static void bookmarks_opened(struct bound_session *session, xmpp_stanza_t *items, bool there)
 {
+    bool more = false;
+    g_autoptr(GArray) parsed = items ? pubsub_items_parse(items, &more) : NULL;
     if (items)
-        bookmarks_take(session, items, true);
+        bookmarks_take(session, parsed, !more);
     else
         bookmarks_submit(session, json_array(), !there, there);
 }
@@ -134,7 +135,12 @@ void bound_bookmarks_begin(struct bound_session *session)
 
 void bound_bookmarks_event(struct bound_session *session, xmpp_stanza_t *message)
 {
-    bookmarks_take(session, message, false);
+    bool more;
+    g_autoptr(GArray) items = pubsub_items_parse(message, &more);
+    if (items)
+        bookmarks_take(session, items, false);
+    else /* the node has been emptied */
+        bookmarks_submit(session, json_array(), true, true);
 }
 
 /* ---- What the app changes -------------------------------------------------------------------- */

@@ -6,11 +6,13 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/revocation.h"
+#include "bridge/account/session.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/admit.h"
 #include "bridge/bound/arrival.h"
 #include "bridge/bound/bookmark.h"
 #include "bridge/bound/displayed.h"
@@ -18,6 +20,7 @@
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
+#include "bridge/bound/publish.h"
 #include "bridge/bound/session.h"
 #include "bridge/bound/waiting.h"
 #include "bridge/core/core.h"
@@ -124,7 +127,7 @@ static bool account_is_here(const struct core *core, const char *jid)
 
 static void account_tell(struct core *core, struct account *account)
 {
-    if (!account->subscribers || account->subscribers->len == 0)
+    if (!account->subscribers)
         return;
     g_auto(buffer) payload = BUFFER_INIT(STATE_MAX);
     bound_state_write(&payload, core, account);
@@ -301,6 +304,8 @@ static void clock_stop(struct core *core)
         g_source_remove(bound->tick);
         bound->tick = 0;
     }
+    if (bound)
+        bound_admit_drain(bound);
 }
 
 /* ---- Outgoing -------------------------------------------------------------------------------- */
@@ -328,6 +333,9 @@ static const struct outgoing outgoing[] = {
     {.kind = "block", .build = build_block},
     {.kind = "unblock", .build = build_unblock},
     {.kind = "bookmark", .build = bound_bookmark_build},
+    {.kind = "own.nick", .build = bound_publish_nick},
+    {.kind = "own.picture", .build = bound_publish_picture},
+    {.kind = "own.avatar", .build = bound_publish_avatar},
     {0},
 };
 
@@ -344,6 +352,9 @@ static void bound_start(struct core *core)
     g_queue_init(&bound->queue);
     bound_hosts_open(bound);
     bound_inject_open(bound);
+    bound_admit_open(bound);
+    core->sessions->admit = bound_admit;
+    core->sessions->admit_data = core;
     core->bound_lacks = account_lacks;
     core->bound_is_here = account_is_here;
     bound->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, bound);
@@ -360,6 +371,7 @@ static void bound_stop(struct core *core)
     if (bound->pace)
         g_source_remove(bound->pace);
     bound_inject_close(bound);
+    bound_admit_close(bound);
     part_remove(core, &part);
     g_queue_clear(&bound->queue);
     g_hash_table_unref(bound->sessions);

@@ -26,20 +26,22 @@ struct bound_host {
     char *epoch;   /* of the module; NULL: never heard */
     unsigned has;  /* of enum bound_has */
     bool archives; /* its archive is ours */
-    bool decimal;  /* it spells ids of that as numbers, as was seen */
+    bool decimal;  /* it spells ids of that as numbers: it is known to, or was seen to */
     char *server, *plugin, *users, *archive_problem; /* as of struct bound_hello; NULL: none yet */
     uint64_t archive_waiting;
     struct {
         enum host_state state;
         unsigned has;
         bool archives;
-    } afar;             /* as the instance has it that has the link, see holder.h */
-    char *refusal;      /* the condition with which it refused hello; NULL: it did not */
-    bool asking;        /* hello is out */
-    unsigned failures;  /* hellos in a row that came to nothing */
-    gint64 ask_at;      /* monotonic: when to say hello again */
-    unsigned count;     /* sessions bound */
-    unsigned count_max; /* 0: it does not say */
+    } afar;                /* as the instance has it that has the link, see holder.h */
+    char *refusal;         /* the condition with which it refused hello; NULL: it did not */
+    const char *privilege; /* namespace under which it lets us send as its accounts (XEP-0356);
+                              static; NULL: it does not */
+    bool asking;           /* hello is out */
+    unsigned failures;     /* hellos in a row that came to nothing */
+    gint64 ask_at;         /* monotonic: when to say hello again */
+    unsigned count;        /* sessions bound */
+    unsigned count_max;    /* 0: it does not say */
 };
 
 enum session_state {
@@ -92,7 +94,8 @@ struct bound {
     guint tick;
     struct bound_flights *flights;
     struct bound_asks *asks;
-    bool recovered; /* accounts that are to stay bound were read */
+    GHashTable *admitting; /* id → question to another instance, see admit.c; bounded */
+    bool recovered;        /* accounts that are to stay bound were read */
     bool recovering;
     char recover_after[UUID_TEXT_SIZE];
 };

@@ -5,6 +5,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/admit.h"
 #include "bridge/bound/bound.h"
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
@@ -66,6 +67,16 @@ bool bound_holder_send(const struct bound *bound, xmpp_stanza_t *stanza)
     g_autofree char *text = stanza_to_text(stanza, &length);
     return length <= STANZA_MAX &&
            bus_publish(bound->core, TOPIC, json_pack("{s:s}", "stanza", text));
+}
+
+bool bound_holder_ask(const struct bound *bound, const char *jid, const char *id)
+{
+    return bus_publish(bound->core, TOPIC, json_pack("{s:s, s:s}", "may", jid, "question", id));
+}
+
+void bound_holder_answer(const struct bound *bound, const char *id, const char *word)
+{
+    bus_publish(bound->core, TOPIC, json_pack("{s:s, s:s}", "answer", word, "question", id));
 }
 
 /* Everybody who is here. */
@@ -167,6 +178,7 @@ static void on_message(struct core *core, const json_t *message, void *data)
         accounts_tell(bound);
     for (size_t i = 0; i < json_array_size(hosts); i++)
         host_hear(bound, json_array_get(hosts, i));
+    bound_admit_hear(bound, message);
     if (!is_holder(bound))
         return;
     for (size_t i = 0; word && i < MIN(json_array_size(accounts), ACCOUNTS_IN_MESSAGE); i++)

@@ -23,6 +23,10 @@ void bound_holder_tell(const struct bound *bound, const char *jid, enum holder_w
 /* To the holder: STANZA is to be sent once. False: nobody hears it. */
 bool bound_holder_send(const struct bound *bound, xmpp_stanza_t *stanza);
 
+/* To the holder: may JID be used here? To the one who asked: WORD. False: nobody hears it. */
+bool bound_holder_ask(const struct bound *bound, const char *jid, const char *id);
+void bound_holder_answer(const struct bound *bound, const char *id, const char *word);
+
 /* As the holder: the link is up; the hosts are otherwise than before. */
 void bound_holder_link_up(struct bound *bound);
 void bound_holder_hosts(struct bound *bound);

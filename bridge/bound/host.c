@@ -72,6 +72,7 @@ static void host_note(struct bound_host *host, const struct bound_hello *hello)
     text_keep(&host->plugin, hello->plugin);
     text_keep(&host->users, hello->users);
     text_keep(&host->archive_problem, hello->archive_problem);
+    host->decimal |= strcmp(hello->server, "ejabberd") == 0; /* before a message has shown it */
     if (fine != (*host->archive_problem == '\0'))
         log_warning(AREA_LINK, fine ? "bound-archive-away" : "bound-archive-back",
                     "host=%s reason=\"%s\"", host->domain, host->archive_problem);
@@ -165,6 +166,7 @@ static void host_write(const struct bound_host *host, struct json_writer *json)
         json_member_string(json, "archive", host->archives ? "trestle" : "other");
         json_member_string(json, "archive_problem", host->archive_problem);
         json_member_integer(json, "archive_waiting", (gint64)host->archive_waiting);
+        json_member_boolean(json, "login", (host->has & BOUND_HAS_LOGIN) != 0);
         json_member_integer(json, "sessions", host->count);
         json_member_integer(json, "sessions_max", host->count_max);
     }

@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
@@ -25,6 +24,7 @@
 #include "bridge/core/mark.h"
 #include "xep/0359_ids.h"
 #include "xep/error.h"
+#include "xep/jid.h"
 #include "xep/stanza_read.h"
 #include "xep/stanza_text.h"
 
@@ -128,7 +128,7 @@ static const char *row_id(xmpp_stanza_t *stanza)
 
 static char *bare_of(const char *address)
 {
-    return address ? g_strndup(address, strcspn(address, "/")) : NULL;
+    return address ? jid_cut(address) : NULL;
 }
 
 static enum sink_result wrapper_send(const struct bound_session *session, xmpp_stanza_t *stanza,
@@ -588,15 +588,17 @@ static bool sink_ask(void *link, xmpp_stanza_t *iq, unsigned seconds, stanza_ans
     return session && bound_inject_ask(session, iq, seconds, answer, data);
 }
 
-/* The row that a message of a hosted user is already: the host's archive takes it under that id. */
+/* The row that a message of a hosted user is already: the host's archive takes it under that id. A
+ * host that has not answered yet gets it, too: what it had before the link broke comes again. */
 static void message_mark(struct core *core, xmpp_stanza_t *stanza)
 {
     const struct bound *bound = core->bound.link;
     const char *to = stanza_attr(stanza, "to");
     const char *from = stanza_attr(stanza, "from");
     const struct bound_host *host = to ? bound_host_of(bound, to) : NULL;
-    const char *id =
-        host && host->state == HOST_UP && (host->has & BOUND_HAS_UID) ? row_id(stanza) : NULL;
+    bool takes = host && (host->state == HOST_UP ? (host->has & BOUND_HAS_UID) != 0
+                                                 : host->state == HOST_UNKNOWN);
+    const char *id = takes ? row_id(stanza) : NULL;
     if (id && from && service_of(core->options, from) == SERVICE_USERS &&
         !stanza_child(stanza, "uid", NS_BIND))
         bound_uid_add(stanza, id);

@@ -8,11 +8,12 @@
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/admit.h"
+#include "bridge/bound/bound.h"
 #include "bridge/bound/login.h"
 #include "bridge/bound/login_program.h"
 #include "bridge/core/core.h"
 #include "bridge/loop/child.h"
-#include "bridge/loop/loop.h"
 
 #define AT_ONCE 8
 #define WAITING_MAX 64
@@ -21,8 +22,9 @@ struct attempt {
     struct core *core;
     char *jid;
     GBytes *input; /* NULL: it has begun, or was refused */
+    bool by_module;
     gint64 began;
-    enum error_code verdict;
+    enum error_code verdict; /* ERROR_NONE also while there is none yet */
     struct child *child;
     guint timer;
     login_done done;
@@ -102,8 +104,39 @@ static void program_ended(const struct buffer *output, int status, void *data)
     next_begin();
 }
 
+static void module_answered(enum error_code error, void *data)
+{
+    struct attempt *attempt = data;
+    work.programs--;
+    attempt->verdict = error;
+    if (error == ERROR_UNAVAILABLE)
+        log_warning(AREA_AUTH, "login-failed", "host=%s reason=module",
+                    strchr(attempt->jid, '@') + 1);
+    else
+        log_info(AREA_AUTH, "login-tried", "verdict=%s mechanism=module",
+                 error == ERROR_NONE ? "right" : "wrong");
+    attempt_answer(attempt);
+    next_begin();
+}
+
+/* The input is the password with its NUL. */
+static void module_begin(struct attempt *attempt)
+{
+    g_autoptr(GBytes) input = g_steal_pointer(&attempt->input);
+    unsigned seconds = (unsigned)attempt->core->options->bound_login_timeout;
+    struct bound *bound = bound_of(attempt->core);
+    work.programs++;
+    if (!bound || !bound_admit_ask(bound, attempt->jid, g_bytes_get_data(input, NULL), seconds,
+                                   module_answered, attempt))
+        module_answered(ERROR_UNAVAILABLE, attempt);
+}
+
 static void attempt_begin(struct attempt *attempt)
 {
+    if (attempt->by_module) {
+        module_begin(attempt);
+        return;
+    }
     g_autofree char *program = child_program("trestle-login");
     g_autoptr(GBytes) input = g_steal_pointer(&attempt->input);
     g_autoptr(GError) error = NULL;
@@ -133,11 +166,14 @@ static void next_begin(void)
     }
 }
 
+/* How many attempts for JID may still turn out wrong; one whose answer is held back was counted. */
 static gint64 queue_count(const GQueue *queue, const char *jid)
 {
     gint64 count = 0;
-    for (const GList *link = queue->head; link; link = link->next)
-        count += g_strcmp0(((const struct attempt *)link->data)->jid, jid) == 0;
+    for (const GList *link = queue->head; link; link = link->next) {
+        const struct attempt *attempt = link->data;
+        count += attempt->verdict == ERROR_NONE && g_strcmp0(attempt->jid, jid) == 0;
+    }
     return count;
 }
 
@@ -169,7 +205,9 @@ void login_check(struct core *core, const char *jid, const char *password, login
         attempt_answer(attempt);
         return;
     }
-    attempt->input = login_input_new(core->options, jid, password);
+    attempt->by_module = strcmp(core->options->bound_login_by, "module") == 0;
+    attempt->input = attempt->by_module ? login_secret_new(password)
+                                        : login_input_new(core->options, jid, password);
     g_queue_push_tail(&work.waiting, attempt);
     next_begin();
 }

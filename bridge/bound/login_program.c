@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "bridge/base/options.h"
@@ -12,6 +11,13 @@ static void input_free(gpointer data)
     GString *input = data;
     explicit_bzero(input->str, input->len);
     g_string_free(input, TRUE);
+}
+
+GBytes *login_secret_new(const char *password)
+{
+    GString *input = g_string_sized_new(strlen(password) + 1);
+    g_string_append_len(input, password, (gssize)strlen(password) + 1);
+    return g_bytes_new_with_free_func(input->str, input->len, input_free, input);
 }
 
 GBytes *login_input_new(const struct options *options, const char *jid, const char *password)

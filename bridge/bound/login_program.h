@@ -13,6 +13,8 @@ struct options;
 /* One attempt: the bare JID, and how its server is reached. Whoever drops the last reference wipes
  * it. */
 GBytes *login_input_new(const struct options *options, const char *jid, const char *password);
+/* The password alone, with its NUL, wiped in the same way. */
+GBytes *login_secret_new(const char *password);
 
 struct login_result {
     enum error_code verdict; /* ERROR_NONE: right; ERROR_UNAUTHENTICATED; ERROR_UNAVAILABLE */

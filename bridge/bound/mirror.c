@@ -146,7 +146,7 @@ bool bound_mirror_push(struct bound_session *session, xmpp_stanza_t *iq)
     bool roster = strcmp(stanza_ns(payload), NS_ROSTER) == 0;
     bool blocks = strcmp(stanza_ns(payload), NS_BLOCKING) == 0;
     if (strcmp(stanza_attr(iq, "type"), "set") != 0 || (!roster && !blocks) ||
-        (strcmp(from, session->jid) != 0 && strcmp(from, session->host->domain) != 0))
+        strcmp(from, session->jid) != 0) /* RFC 6121, 2.1.6 */
         return false;
     if (roster)
         roster_take(session, iq, false);

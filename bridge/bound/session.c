@@ -96,7 +96,7 @@ static void session_loaded(const struct rows *rows, enum error_code error, void 
     }
     account_unref(session->account);
     session->account = account_ref(account);
-    session->online = account->subscribers && account->subscribers->len > 0;
+    session->online = account->subscribers != NULL;
     g_free(session->base);
     session->base = g_strdup(rows_text(rows, 0, BOUND_ACCOUNT_RESOURCE));
     session->watched = rows_boolean(rows, 0, BOUND_ACCOUNT_WATCHED);

@@ -8,6 +8,7 @@
 #include "bridge/bound/waiting.h"
 #include "bridge/core/core.h"
 #include "bridge/core/mark.h"
+#include "xep/jid.h"
 #include "xep/stanza_read.h"
 
 #define EXPIRED_PAGE 1000
@@ -23,7 +24,7 @@ void bound_waiting_failed(struct core *core, const char *text, const char *condi
                 stanza ? stanza_name(stanza) : "none", condition);
     if (!to || !id || strcmp(stanza_name(stanza), "message") != 0 || !uuid_parse(id, &message))
         return;
-    g_autofree char *bare = g_strndup(to, strcspn(to, "/"));
+    g_autofree char *bare = jid_cut(to);
     message_failed(core, bare, &message, condition);
 }
 

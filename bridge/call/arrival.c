@@ -129,12 +129,9 @@ static json_t *session_json(const struct arrival *arrival)
 static void arrival_store(struct arrival *arrival)
 {
     struct core *core = arrival->core;
-    struct uuid made;
     char id[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE];
-    uuid_generate(&made);
-    uuid_format(&made, id);
-    uuid_generate(&made);
-    uuid_format(&made, message);
+    uuid_generate_text(id);
+    uuid_generate_text(message);
     struct call none = {0};
     struct call_device caller = jingle_actor(&none, arrival->from).device;
     json_t *live = call_live_new(&caller);

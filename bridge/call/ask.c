@@ -85,7 +85,7 @@ static void reply_done(struct request *request, enum call_event event, const jso
     bool quiet = event == CALL_OFFER || event == CALL_ANSWER || event == CALL_CANDIDATE ||
                  event == CALL_RESTART || (event == CALL_INFO && request->operation->reply == NULL);
     if (quiet)
-        call_reply_nothing(request);
+        request_reply_nothing(request);
     else if (accepts && call)
         call_reply_begun(request, 200, call, request_uuid(request, "call_id"), strangers);
     else if (call)
@@ -148,7 +148,7 @@ static void call_was_found(struct call *call, enum error_code error, void *data)
         return;
     }
     if (!signal_strip(doing, call)) {
-        call_reply_nothing(doing->request);
+        request_reply_nothing(doing->request);
         doing_free(doing);
         return;
     }
@@ -256,7 +256,7 @@ static void signal_send(struct request *request, const char *type)
     doing->bound = signal.bound;
     doing->given = given;
     if (!signal.passes) {
-        call_reply_nothing(request);
+        request_reply_nothing(request);
         doing_free(doing);
         return;
     }

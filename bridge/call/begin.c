@@ -98,12 +98,9 @@ static void initiate_submit(struct initiating *initiating, bool reachable)
 {
     struct request *request = initiating->request;
     char id[UUID_TEXT_SIZE], message[UUID_TEXT_SIZE], conversation[UUID_TEXT_SIZE];
-    struct uuid made;
     struct call_actor actor = call_request_actor(request, request_uuid(request, "session_id"));
-    uuid_generate(&made);
-    uuid_format(&made, id);
-    uuid_generate(&made);
-    uuid_format(&made, message);
+    uuid_generate_text(id);
+    uuid_generate_text(message);
     uuid_format(&initiating->conversation, conversation);
     bool video = strcmp(request_text(request, "call_type"), "video") == 0;
     unsigned seconds = call_timer_seconds(CALL_TIMER_RING,

@@ -38,6 +38,7 @@ struct server {
 
 static struct {
     struct core *core;
+    const char *secret; /* of the relays; NULL: none */
     GPtrArray *servers; /* struct server *, the preferred ones first */
     bool asking;
     bool answered;           /* the XMPP server was asked by this process, and has told */
@@ -317,8 +318,8 @@ static struct pass pass_new(const struct uuid *call, gint64 expires)
     uuid_format(call ? call : &some, id);
     pass.username =
         g_strdup_printf("%" G_GINT64_FORMAT ":%s", (gint64)(expires / G_USEC_PER_SEC), id);
-    if (ice.core->options->calls_turn_secret)
-        pass.credential = ice_credential(ice.core->options->calls_turn_secret, pass.username);
+    if (ice.secret)
+        pass.credential = ice_credential(ice.secret, pass.username);
     return pass;
 }
 
@@ -435,6 +436,7 @@ static gboolean ice_tick(gpointer data)
 void ice_start(struct core *core)
 {
     ice.core = core;
+    ice.secret = core->options->calls_turn_secret;
     ice.servers = g_ptr_array_new_with_free_func(server_free);
     ice.ask_at = G_MAXINT64;
     list_add(core->options->calls_stun);
@@ -445,6 +447,13 @@ void ice_start(struct core *core)
     bus_subscribe(core, TOPIC, announced_told, NULL);
     bus_watch_instances(core, instance_changed, NULL);
     ice.timer = g_timeout_add_seconds(TICK_SECONDS, ice_tick, NULL);
+}
+
+void ice_secrets_read(struct core *core, const struct options *fresh)
+{
+    const char *first = core->options->calls_turn_secret;
+    ice.secret = first && fresh->calls_turn_secret ? fresh->calls_turn_secret : first;
+    ice.untried = true;
 }
 
 void ice_link_up(struct core *core)

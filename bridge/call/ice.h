@@ -35,4 +35,6 @@ void ice_servers_for(struct json_writer *json, const struct uuid *call, enum ice
  * ice_link_up() and again before it expires. */
 void ice_start(struct core *core);
 void ice_link_up(struct core *core);
+/* The secret in FRESH is used from now on, and all servers are tried with it. */
+void ice_secrets_read(struct core *core, const struct options *fresh);
 void ice_stop(struct core *core);

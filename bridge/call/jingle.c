@@ -27,6 +27,7 @@
 #include "xep/jingle/sdp.h"
 #include "xep/ns.h"
 #include "xep/presence.h"
+#include "xep/jid.h"
 
 /* ---- The session ----------------------------------------------------------------------------- */
 
@@ -142,7 +143,7 @@ char *jingle_show(struct call *call, const struct media_description *description
 char *jingle_own_address(const struct core *core, const char *jid)
 {
     const struct account *account = account_find_jid(core->accounts, jid);
-    return account ? g_strdup(account->full_jid) : g_strconcat(jid, "/rest", NULL);
+    return account ? g_strdup(account->full_jid) : account_address(jid);
 }
 
 bool jingle_is_shared(const struct core *core, const char *jid)
@@ -216,7 +217,7 @@ void jingle_refuse(struct core *core, const char *own, const char *peer, const c
     if (jingle_is_shared(core, own))
         return; /* another client may know how */
     struct refusing *refusing = g_new0(struct refusing, 1);
-    g_autofree char *bare = g_strndup(peer, strcspn(peer, "/"));
+    g_autofree char *bare = jid_cut(peer);
     struct relation_key key = {.user = own, .peer = bare};
     *refusing = (struct refusing){core, g_strdup(own), g_strdup(peer), g_strdup(sid)};
     relation_find(core, &key, refusing_known, refusing);
@@ -278,9 +279,7 @@ static xmpp_stanza_t *action_new(struct call *call, const struct jingle *jingle,
 {
     g_autofree char *from = own_address(call);
     char id[UUID_TEXT_SIZE];
-    struct uuid made;
-    uuid_generate(&made);
-    uuid_format(&made, id);
+    uuid_generate_text(id);
     xmpp_stanza_t *iq = stanza_new_iq("set", id, from, peer_address(call, false));
     *ret_element = jingle_add(iq, jingle);
     return iq;

@@ -58,12 +58,6 @@ void call_reply_json(struct request *request, unsigned status, const json_t *jso
     request_reply(request, status, &buf);
 }
 
-void call_reply_nothing(struct request *request)
-{
-    g_auto(buffer) nothing = BUFFER_INIT(0);
-    request_reply(request, 204, &nothing);
-}
-
 void call_reply_begun(struct request *request, unsigned status, const json_t *call,
                       const struct uuid *id, bool strangers)
 {

@@ -11,7 +11,6 @@
 struct call_actor call_request_actor(const struct request *request, const struct uuid *session);
 
 void call_reply_json(struct request *request, unsigned status, const json_t *json);
-void call_reply_nothing(struct request *request);
 /* CALL, whose id is ID, with the servers for its media; STRANGERS as in struct call. */
 void call_reply_begun(struct request *request, unsigned status, const json_t *call,
                       const struct uuid *id, bool strangers);

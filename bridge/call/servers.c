@@ -29,7 +29,8 @@ static const struct operation operations[] = {
     {0},
 };
 
-static const struct part part = {.name = "ice_servers", .link_up = ice_link_up};
+static const struct part part = {
+    .name = "ice_servers", .link_up = ice_link_up, .secrets_read = ice_secrets_read};
 
 const struct feature feature_ice = {.name = "ice_servers",
                                     .part = &part,

@@ -63,14 +63,18 @@ static bool device_find(const struct call *call, enum call_side side,
     return false;
 }
 
+static bool is_taking_part(const struct call *call, enum call_side side)
+{
+    return call->machine.state == CALL_ACTIVE ||
+           (call->machine.state == CALL_RINGING && side == CALL_CALLER);
+}
+
 /* The socket by which SIDE took part is gone; another one may have come before that was noticed. */
 static void side_lose(struct call *call, enum call_side side)
 {
     const struct call_party *party = &call->machine.party[side];
     struct call_device device;
-    bool bound = call->machine.state == CALL_ACTIVE ||
-                 (call->machine.state == CALL_RINGING && side == CALL_CALLER);
-    if (!bound || party->lost || uuid_is_nil(&party->device.session))
+    if (!is_taking_part(call, side) || party->lost || uuid_is_nil(&party->device.session))
         return;
     bool found = device_find(call, side, &device);
     device_set(call, side, !found, found ? &device : NULL);
@@ -110,6 +114,16 @@ static void socket_came(void *data)
     call_tell_waiting(call, side);
 }
 
+/* SIDE was suspended or deleted: what is said goes by no server of ours, so the other side has to
+ * hang up now. Whom it only rings for is let ring: the caller is not to learn of it. */
+static void side_put_out(struct call *call, enum call_side side, const struct uuid *user)
+{
+    struct call_actor actor = {.user = *user, .device = call->machine.party[side].device};
+    const struct call_deed end = {.event = CALL_END, .actor = &actor};
+    if (is_taking_part(call, side))
+        call_act(call, &end, NULL, NULL);
+}
+
 void call_subscriber_changed(struct core *core, struct subscriber *subscriber,
                              struct account *account, bool added)
 {
@@ -121,6 +135,9 @@ void call_subscriber_changed(struct core *core, struct subscriber *subscriber,
     struct call_device device = {subscriber->session, subscriber->grant.credential};
     if (added)
         loop_defer(socket_came, account_ref(account));
+    else if (g_strcmp0(subscriber->why, "suspended") == 0 ||
+             g_strcmp0(subscriber->why, "deleted") == 0)
+        side_put_out(call, side, &account->id);
     else if (!uuid_is_nil(&device.session) &&
              uuid_equal(&device.session, &call->machine.party[side].device.session))
         side_lose(call, side);
@@ -319,7 +336,11 @@ static void open_read(const struct rows *rows, enum error_code error, void *data
         call_learn(watchman.core, row);
         json_decref(row);
     }
-    elsewhere_catch_up(watchman.core, others_heard, GUINT_TO_POINTER((guint)rows_count(rows)));
+    void *count = GUINT_TO_POINTER((guint)rows_count(rows));
+    if (elsewhere_is_used(watchman.core))
+        elsewhere_catch_up(watchman.core, others_heard, count);
+    else
+        others_heard(watchman.core, count); /* before anybody who has come back says something */
 }
 
 static gboolean on_tick(gpointer data)

@@ -176,6 +176,21 @@ bool elsewhere_is_online(const struct core *core, const struct uuid *user)
     return elsewhere_of(core) && bits_of(elsewhere_of(core), user) != 0;
 }
 
+unsigned elsewhere_count(const struct core *core)
+{
+    GHashTableIter iter;
+    gpointer user;
+    unsigned count = 0;
+    if (!elsewhere_of(core))
+        return 0;
+    g_hash_table_iter_init(&iter, elsewhere_of(core)->users);
+    while (g_hash_table_iter_next(&iter, &user, NULL)) {
+        const struct account *account = account_find(core->accounts, user);
+        count += !account || !account->subscribers;
+    }
+    return count;
+}
+
 bool elsewhere_is_ours(const struct core *core, const struct uuid *user)
 {
     guint64 bits = elsewhere_of(core) ? bits_of(elsewhere_of(core), user) : 0;

@@ -20,6 +20,9 @@ bool elsewhere_is_used(const struct core *core);
 
 bool elsewhere_is_online(const struct core *core, const struct uuid *user);
 
+/* How many users have sockets elsewhere, and none here. */
+unsigned elsewhere_count(const struct core *core);
+
 /* Whether of all the instances where USER has sockets it is for this one to speak: one does, or,
  * for a moment, several, but never none. */
 bool elsewhere_is_ours(const struct core *core, const struct uuid *user);

@@ -13,14 +13,13 @@
 #define TEXT_MAX 1000 /* bytes of a value */
 
 /* An address is personal: what is kept tells whether two requests came from the same one. */
-static json_t *address_digest(const struct request *request)
+json_t *audit_address(const struct options *options, guint64 address)
 {
-    const struct options *options = request->core->options;
-    if (!request->address)
+    if (!address)
         return json_null();
     char digest[UUID_TEXT_SIZE];
     g_autofree char *text =
-        g_strdup_printf("%s\n%" G_GUINT64_FORMAT, options->xmpp_secret, request->address);
+        g_strdup_printf("%s\n%" G_GUINT64_FORMAT, options->xmpp_secret, address);
     struct uuid hash = secret_digest(text);
     uuid_format(&hash, digest);
     explicit_bzero(text, strlen(text));
@@ -80,6 +79,7 @@ json_t *audit_facts(const struct request *request)
     return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s, s:o, s:o}", "action", operation->audit,
                      "door", request->transport->door, "role", trusted ? NULL : operation->role,
                      "key", request->by_key ? key : NULL, "operator", request->admin, "request_id",
-                     request->id, "address", address_digest(request), "fields",
+                     request->id, "address",
+                     audit_address(request->core->options, request->address), "fields",
                      fields_shown(request));
 }

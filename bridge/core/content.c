@@ -26,11 +26,8 @@ void content_use(const struct content *const *tables)
 /* ---- Sends ----------------------------------------------------------------------------------- */
 
 enum carried {
-#define TRESTLE_CARRIER(KIND, type, text)
 #define TRESTLE_CARRIED(NAME, name, type, minimum, maximum, KIND, with) CARRIED_##NAME,
 #include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
     CARRIED_MAX
 };
 
@@ -41,18 +38,12 @@ static const struct {
     enum carried_text text;
 } carriers[] = {
 #define TRESTLE_CARRIER(KIND, type, text) {type, text},
-#define TRESTLE_CARRIED(NAME, name, type, minimum, maximum, KIND, with)
 #include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
 };
 
 const char *const content_types[] = {
 #define TRESTLE_CARRIER(KIND, type, text) type,
-#define TRESTLE_CARRIED(NAME, name, type, minimum, maximum, KIND, with)
 #include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
     NULL};
 
 #define CARRIED_BY_(kind) (1u << (kind))
@@ -65,12 +56,9 @@ static const struct {
     enum carrier kind;
     unsigned with;
 } carried[] = {
-#define TRESTLE_CARRIER(KIND, type, text)
 #define TRESTLE_CARRIED(NAME, name, type, minimum, maximum, KIND, with)                            \
     {name, FIELD_##type, CARRIER_##KIND, with},
 #include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
 };
 
 static const struct field_value *value_of(const struct request *request, const char *name)

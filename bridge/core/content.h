@@ -18,10 +18,7 @@ struct stanza_context;
 
 enum carrier {
 #define TRESTLE_CARRIER(KIND, type, text) CARRIER_##KIND,
-#define TRESTLE_CARRIED(NAME, name, type, minimum, maximum, KIND, with)
 #include "bridge/core/content.def"
-#undef TRESTLE_CARRIER
-#undef TRESTLE_CARRIED
     CARRIERS
 };
 

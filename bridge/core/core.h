@@ -23,6 +23,7 @@ struct outbox;
 struct outgoing;
 struct parts;
 struct relations;
+struct resumes;
 struct sessions;
 
 struct core {
@@ -43,6 +44,7 @@ struct core {
     struct accounts *accounts;         /* those in memory */
     struct sessions *sessions;         /* how they come in */
     struct relations *relations;       /* how users stand to others, bounded */
+    struct resumes *resumes;           /* who asks what was missed; NULL: each by itself */
     struct limiter *limiter;           /* NULL: no limits */
     const struct message_judge *judge; /* core/message.h; NULL: nobody is asked about messages */
     struct toggles toggles;            /* which features are on */

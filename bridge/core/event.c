@@ -15,7 +15,6 @@ static const struct event_info infos[EVENT_TYPE_MAX] = {
 #define TRESTLE_EVENT(symbol, name, payload, flags, summary)                                       \
     [EVENT_##symbol] = {name, payload, flags, summary},
 #include "bridge/core/event.def"
-#undef TRESTLE_EVENT
 };
 
 const struct event_info *event_info(enum event_type type)
@@ -60,6 +59,7 @@ void event_unref(struct event *event)
     for (int dialect = 0; dialect < DIALECT_MAX; dialect++) {
         g_bytes_unref(event->texts[dialect]);
         g_bytes_unref(event->frames[dialect]);
+        g_bytes_unref(event->deflated[dialect]);
     }
     g_free(event->payload);
     g_free(event);
@@ -68,6 +68,7 @@ void event_unref(struct event *event)
 void subscriber_add(struct core *core, struct subscriber *subscriber, struct account *account)
 {
     subscriber->account = account_ref(account);
+    subscriber->since = clock_wall();
     if (!account->subscribers)
         account->subscribers = g_ptr_array_new();
     g_ptr_array_add(account->subscribers, subscriber);

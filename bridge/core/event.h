@@ -17,7 +17,6 @@ struct core;
 enum event_type {
 #define TRESTLE_EVENT(symbol, name, payload, flags, summary) EVENT_##symbol,
 #include "bridge/core/event.def"
-#undef TRESTLE_EVENT
     EVENT_TYPE_MAX
 };
 
@@ -78,6 +77,7 @@ struct event {
      */
     GBytes *texts[DIALECT_MAX];
     GBytes *frames[DIALECT_MAX];
+    GBytes *deflated[DIALECT_MAX]; /* the frame once more, for sockets that take it compressed */
 };
 typedef struct event trestle_event;
 

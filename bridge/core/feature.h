@@ -20,6 +20,9 @@ struct feature {
     const struct outgoing *outgoing; /* core/outbox.h; ended by a row without kind; NULL: none */
     const struct content *contents;  /* core/content.h; ended by a row without key; NULL: none */
     const struct entry_kind *entries; /* core/entry.h; likewise */
+    /* Whether there is what it needs, such as a service of the operator's: without that apps are
+     * not told of it (GET /api/capabilities). NULL: it needs nothing. */
+    bool (*is_there)(void);
     /* Before the first stanza and request, and after the last callback of archive and link (both
      * are gone then); may be NULL. */
     void (*start)(struct core *core);

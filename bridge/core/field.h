@@ -102,6 +102,13 @@ struct field {
         .maximum = FIELD_USERS_JID_MAX, .label = "User (address or id)", .var = "accountjid"       \
     }
 
+/* Why staff does something to a user that the user is not told. */
+#define FIELD_REASON_FOR_AUDIT                                                                     \
+    {                                                                                              \
+        .name = "reason", .type = FIELD_TEXT, .flags = FIELD_REQUIRED, .minimum = 1,               \
+        .maximum = 1000, .label = "Reason, for the audit"                                          \
+    }
+
 /* Fields that are no member of a body. */
 #define FIELD_IN_HEAD (FIELD_IN_PATH | FIELD_IN_QUERY | FIELD_IN_HEADER)
 

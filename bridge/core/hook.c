@@ -20,8 +20,9 @@ static void on_answer(long status, const char *body, size_t length, void *data)
 {
     g_autofree struct asking *asking = data;
     struct hook *hook = asking->hook;
-    json_t *json = status == 200 ? json_loadb(body, length, 0, NULL) : NULL;
-    bool fine = json_is_object(json);
+    bool later = status == 202 && hook->defers;
+    json_t *json = status == 200 ? json_loadb(body, length, 0, NULL) : later ? json_null() : NULL;
+    bool fine = later || json_is_object(json);
     breaker_tell(&hook->breaker, fine);
     if (!fine)
         metric_add(hook->failed, 1);
@@ -32,16 +33,17 @@ static void on_answer(long status, const char *body, size_t length, void *data)
 static bool hook_post(struct hook *hook, const char *body, struct asking *asking)
 {
     char id[UUID_TEXT_SIZE];
-    struct uuid made;
     gint64 seconds = clock_wall() / G_USEC_PER_SEC;
-    uuid_generate(&made);
-    uuid_format(&made, id);
-    g_autofree char *signature = webhook_signature(hook->secret, id, seconds, body);
+    uuid_generate_text(id);
+    g_autofree char *signature =
+        *hook->secret ? webhook_signature(hook->secret, id, seconds, body) : NULL;
     g_autofree char *id_header = g_strconcat("webhook-id: ", id, NULL);
     g_autofree char *time_header = g_strdup_printf("webhook-timestamp: %" G_GINT64_FORMAT, seconds);
-    g_autofree char *signature_header = g_strconcat("webhook-signature: ", signature, NULL);
-    const char *headers[] = {"Content-Type: application/json", id_header, time_header,
-                             signature_header, NULL};
+    g_autofree char *signature_header =
+        signature ? g_strconcat("webhook-signature: ", signature, NULL) : NULL;
+    /* The list ends behind its first header where nothing is signed. */
+    const char *headers[] = {"Content-Type: application/json", signature ? id_header : NULL,
+                             time_header, signature_header, NULL};
     const struct http_post post = {hook->url, headers, body, strlen(body), hook->timeout};
     return http_client_post(hook->client, &post, on_answer, asking);
 }
@@ -66,4 +68,9 @@ bool hook_ask(struct hook *hook, json_t *question, hook_answer done, void *data)
         metric_add(hook->failed, 1);
     free(body);
     return asks;
+}
+
+void hook_renew(struct hook *hook, const char *fresh, const char *first)
+{
+    hook->secret = fresh ? fresh : first;
 }

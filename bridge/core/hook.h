@@ -14,15 +14,21 @@ struct hook {
     struct http_client *client; /* borrowed */
     const char *url;            /* borrowed */
     const char
-        *secret; /* borrowed; "whsec_" and base64, or any other text, which is the key as it is */
+        *secret; /* borrowed; "whsec_" and base64, or any other text, which is the key as it is;
+                    "": nothing is signed */
     unsigned timeout; /* milliseconds */
+    bool defers;      /* a 202 is an answer, too: it comes later, by a way of its own */
     struct breaker breaker;
     enum metric asked, failed; /* counters */
 };
 
-/* ANSWER: a JSON object, borrowed; NULL: there was none, or not in time, or not one. */
+/* ANSWER: a JSON object, borrowed; a JSON null: it comes later (of a hook that defers); NULL: there
+ * was none, or not in time, or not one. */
 typedef void (*hook_answer)(const json_t *answer, void *data);
 
 /* Asks HOOK about QUESTION (taken). DONE is told later, exactly once. False: nobody is asked just
  * now, and DONE is told nothing. */
 bool hook_ask(struct hook *hook, json_t *question, hook_answer done, void *data);
+
+/* From now on HOOK signs with FRESH (borrowed like .secret), or, if that is NULL, with FIRST. */
+void hook_renew(struct hook *hook, const char *fresh, const char *first);

@@ -543,6 +543,16 @@ bool message_is_admitted(struct core *core, const char *from)
            limiter_take(core->limiter, &subject, LIMIT_XMPP_MESSAGES, &state);
 }
 
+enum error_code message_admit(struct core *core, const char *from)
+{
+    if (!toggle_is_on(core, TOGGLE_MESSAGES, NULL))
+        return ERROR_REFUSED;
+    if (message_is_admitted(core, from))
+        return ERROR_NONE;
+    metric_add(METRIC_STANZAS_LIMITED, 1);
+    return ERROR_RATE_LIMITED;
+}
+
 struct arriving {
     struct core *core;
     void (*done)(enum error_code error, void *data);

@@ -34,6 +34,15 @@ struct message_brief {
     bool read;
 };
 
+struct judged_text {
+    const char *text;      /* NULL: none */
+    const json_t *details; /* what it carries, as a message_draft has it; NULL: nothing */
+    struct uuid user, object;
+};
+
+/* REASON: why it may not be said; NULL: it may, or, with an ERROR, that cannot be told now. */
+typedef void (*judged_done)(const char *reason, enum error_code error, void *data);
+
 /* Who is asked about messages before they are stored; see bridge/message/judge.h. */
 struct message_judge {
     /* Whether WRITE, which is about to be written, waits behind others of its conversation: it is
@@ -42,6 +51,9 @@ struct message_judge {
     /* Whether WRITE, which came back with OUTCOME_ASKED, waits for the answer: likewise. Its `done`
      * is called, now or of one that goes on in its place, as if it had not come back before. */
     bool (*takes)(struct core *core, struct message_write *write);
+    /* Whether every text of app users is judged: TEXT, of USER, about OBJECT (a message, or a
+     * conversation), is then, and DONE is told once, later. NULL: they are not. */
+    bool (*judges)(struct core *core, const struct judged_text *text, judged_done done, void *data);
 };
 
 /* Stores the message of REQUEST's account, answers REQUEST with the Message object after the
@@ -73,6 +85,9 @@ struct message_arrival {
 
 /* Whether the XMPP user FROM (bare JID) may send one more message just now; it is counted. */
 bool message_is_admitted(struct core *core, const char *from);
+/* Why what FROM has just said is not taken; ERROR_NONE: it is, and counts. Messages may be switched
+ * off. */
+enum error_code message_admit(struct core *core, const char *from);
 
 /* DONE (may be NULL) is told ERROR_NONE, ERROR_NOT_FOUND when there is no such hosted user, or its
  * sender is not in the room,

@@ -297,6 +297,18 @@ void operation_run(struct request *request)
     archive_query(request->core->archive, QUERY_STAFF_HAS, values, role_read, request);
 }
 
+void operation_run_form(struct request *request)
+{
+    const struct field *fields = request->operation->fields;
+    struct field_source source = {.object = request->body, .everything_in_object = true};
+    struct field_problem problem = {0};
+    request_identify(request);
+    if (fields && !fields_check(fields, &source, request->values, &problem))
+        request_fail_field(request, &problem);
+    else if (request_admit(request))
+        operation_run(request);
+}
+
 /* ---- Mistakes in rows ------------------------------------------------------------------------ */
 
 static bool type_fits(const struct field *field, const char *type)

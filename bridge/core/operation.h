@@ -22,6 +22,10 @@ struct request;
  * lacks the role that it demands is told so; a server key was asked for its scope instead. */
 void operation_run(struct request *request);
 
+/* For transports of forms: does what REQUEST asks for. All fields are members of its body; what is
+ * wrong with them is answered, as is what request_admit() has to say. */
+void operation_run_form(struct request *request);
+
 /* What is wrong with the row OPERATION, for whoever wrote it; NULL: nothing. The caller frees it.
  */
 char *operation_problem(const struct operation *operation);

@@ -2,6 +2,7 @@
 /* The outbox is a lane for each link. Which lane an entry takes is up to its kind. */
 #include "config.h"
 
+#include "bridge/account/account.h"
 #include "bridge/base/metrics.h"
 #include "bridge/core/core.h"
 #include "bridge/core/outbox.h"
@@ -37,7 +38,7 @@ char *outbox_entry_id(const struct outbox_entry *entry)
 
 char *outbox_entry_from(const struct outbox_entry *entry)
 {
-    return g_strconcat(entry->from, "/rest", NULL);
+    return account_address(entry->from);
 }
 
 static bool has_kinds(const struct core *core, enum service service)

@@ -10,6 +10,7 @@
 struct account;
 struct change_watcher;
 struct core;
+struct options;
 struct event;
 struct subscriber;
 struct uuid;
@@ -46,6 +47,9 @@ struct part {
     /* The outbox has rows up to NEWEST, added by this process. */
     void (*outbox_grew)(struct core *core, gint64 newest);
     void (*toggled)(struct core *core); /* features were switched on or off */
+    /* Secrets of other services were read again: those in FRESH, which live until they are read
+     * once more or the process ends. One that is not there (NULL) is what it was at the start. */
+    void (*secrets_read)(struct core *core, const struct options *fresh);
     void (*link_up)(struct core *core); /* the component link was established */
     void (*link_down)(struct core *core);
     /* Something is to be done about rooms elsewhere that our users are in. */

@@ -12,7 +12,6 @@ static enum limit outcome_limit(enum write_outcome outcome)
     case OUTCOME_##symbol:                                                                         \
         return LIMIT_##limit;
 #include "bridge/archive/outcome.def"
-#undef TRESTLE_OUTCOME
     }
     return LIMIT_NONE;
 }

@@ -66,6 +66,12 @@ void request_reply(struct request *request, unsigned status, struct buffer *json
     request->transport->reply(request, status, json);
 }
 
+void request_reply_nothing(struct request *request)
+{
+    g_auto(buffer) nothing = BUFFER_INIT(0);
+    request_reply(request, 204, &nothing);
+}
+
 void request_add_header(struct request *request, const char *name, const char *value)
 {
     guint count = request->headers ? g_strv_length(request->headers) : 0;
@@ -232,6 +238,11 @@ bool request_admit(struct request *request)
     g_snprintf(detail, sizeof detail, "the feature \"%s\" is switched off", toggle_name(toggle));
     request_fail(request, ERROR_NOT_AVAILABLE, detail);
     return false;
+}
+
+void request_identify(struct request *request)
+{
+    uuid_generate_text(request->id);
 }
 
 /* ---- The problem object ---------------------------------------------------------------------- */

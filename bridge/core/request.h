@@ -28,6 +28,8 @@ enum operation_flag {
         1 << 1,                 /* only a server key with SCOPE may call it; account may be NULL */
     OPERATION_CREATES = 1 << 2, /* 201 when it made something, 200 when that was there */
     OPERATION_MAKES = 1 << 3,   /* always 201 */
+    OPERATION_LATER =
+        1 << 13, /* 202 when an event tells what comes of it, 200 when that is there */
     OPERATION_CACHEABLE =
         1 << 4, /* the reply is the same for everybody and changes with releases */
     OPERATION_SETS_COOKIE =
@@ -52,8 +54,10 @@ struct adhoc {
     const char *name;         /* in lists */
     const char *instructions; /* above the first form; NULL: none */
     const char *confirm; /* what is asked once more before it is done; NULL: nothing is asked */
-    const char *const (*vars)[2]; /* members of the reply and what XEP-0133 calls them, ended by a
-                                     row of NULL; NULL: their names serve */
+    const char *const *asked;      /* fields that the forms have, ended by NULL; NULL: all */
+    const char *const (*given)[2]; /* texts that others have, ended by a row of NULL; NULL: none */
+    const char *const (*vars)[2];  /* members of the reply and what XEP-0133 calls them, ended by a
+                                      row of NULL; NULL: their names serve */
 };
 
 #define OPERATION_ERROR(symbol) (1u << ERROR_##symbol)
@@ -109,6 +113,26 @@ struct reply_bytes {
 static inline bool operation_is_last(const struct operation *row)
 {
     return !row->method && !row->command;
+}
+
+/* A walk through the rows of all TABLES (their list ends with NULL, and may be NULL). */
+struct operation_walk {
+    const struct operation *const *tables;
+    const struct operation *row; /* the last one; NULL before the first */
+};
+
+/* The next row; NULL: there are no more. */
+static inline const struct operation *operation_next(struct operation_walk *walk)
+{
+    if (!walk->tables || !*walk->tables)
+        return NULL;
+    walk->row = walk->row ? walk->row + 1 : *walk->tables;
+    while (operation_is_last(walk->row)) {
+        walk->row = *++walk->tables;
+        if (!walk->row)
+            return NULL;
+    }
+    return walk->row;
 }
 
 /* All errors that OPERATION may answer with, as OPERATION_ERROR(…) | …: those of its row, and those
@@ -186,6 +210,7 @@ char *request_jid(const struct request *request, const char *name);
 /* Handlers answer with exactly one of these, now or later; the request is gone afterwards. It is
  * always safe to answer: if the client has left, the answer is dropped. */
 void request_reply(struct request *request, unsigned status, struct buffer *json);
+void request_reply_nothing(struct request *request); /* 204 */
 void request_reply_bytes(struct request *request, const struct reply_bytes *content);
 void request_fail(struct request *request, enum error_code code, const char *detail);
 void request_fail_field(struct request *request, const struct field_problem *problem);
@@ -220,6 +245,9 @@ bool request_take(struct request *request, enum limit limit);
 
 /* Answers REQUEST, for which there was none left when that was looked at. */
 void request_fail_limited(struct request *request, enum limit limit);
+
+/* For transports: gives REQUEST the id by which it is found in the log and in the audit. */
+void request_identify(struct request *request);
 
 /* For transports: whether REQUEST, of somebody who has signed in, may run. Charges it for its
  * operation, and asks whether that is switched on for who asks; if not, answers it and is false. */

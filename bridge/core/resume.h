@@ -21,6 +21,10 @@ struct resume_result {
     GPtrArray *events;     /* struct event *, ascending position; borrowed */
 };
 
+void resumes_init(struct core *core);
+/* Whoever still waits is answered with ERROR_UNAVAILABLE. */
+void resumes_clear(struct core *core);
+
 typedef void (*resume_done)(const struct resume_result *result, void *data);
 
 /* Reads at most options->websocket_resume_max events of ACCOUNT after POSITION, and no more than

@@ -38,6 +38,7 @@ struct stream_head {
     const char *content_type; /* static text */
     gint64 length;            /* bytes that will be written in all; negative: nobody knows */
     unsigned status;          /* of the answer; 0: 200 */
+    bool is_long;             /* of unknown length, but much and soon over */
 };
 
 /* The same of any answer: the connection outlives one whose length is known. The owner cuts a

@@ -14,7 +14,6 @@
 static const char *const names[TOGGLE_MAX] = {
 #define TRESTLE_TOGGLE(symbol, name) [TOGGLE_##symbol] = #name,
 #include "bridge/core/toggle.def"
-#undef TRESTLE_TOGGLE
 };
 
 const char *toggle_name(enum toggle toggle)
@@ -28,7 +27,6 @@ bool toggles_read(struct toggles *toggles, const struct options *options)
     const char *const texts[TOGGLE_MAX] = {
 #define TRESTLE_TOGGLE(symbol, name) [TOGGLE_##symbol] = options->features_##name,
 #include "bridge/core/toggle.def"
-#undef TRESTLE_TOGGLE
     };
     for (enum toggle toggle = TOGGLE_NONE + 1; toggle < TOGGLE_MAX; toggle++) {
         unsigned percent;

@@ -14,7 +14,6 @@ enum toggle {
     TOGGLE_NONE, /* cannot be switched: always on */
 #define TRESTLE_TOGGLE(symbol, name) TOGGLE_##symbol,
 #include "bridge/core/toggle.def"
-#undef TRESTLE_TOGGLE
     TOGGLE_MAX
 };
 

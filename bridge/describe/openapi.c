@@ -193,6 +193,8 @@ static json_t *responses_of(const struct operation *operation)
                             json_pack("{s:s}", "description", "The client has it"));
     if (operation->flags & (OPERATION_CREATES | OPERATION_MAKES))
         json_object_set_new(responses, "201", success_of(operation, "Made"));
+    if (operation->flags & OPERATION_LATER)
+        json_object_set_new(responses, "202", success_of(operation, "An event will tell"));
     for (enum error_code code = ERROR_NONE + 1; code < ERROR_MAX; code++) {
         char status[8];
         g_snprintf(status, sizeof status, "%u", error_info(code)->http_status);
@@ -228,16 +230,16 @@ static json_t *operation_new(const struct operation *operation)
 static json_t *paths_new(const struct operation *const *operations)
 {
     json_t *paths = json_object();
-    for (; operations && *operations; operations++) {
-        for (const struct operation *row = *operations; !operation_is_last(row); row++) {
-            if (!row->method)
-                continue;
-            g_autofree char *path = template_of(row->path);
-            g_autofree char *method = g_ascii_strdown(row->method, -1);
-            if (!json_object_get(paths, path))
-                json_object_set_new(paths, path, json_object());
-            json_object_set_new(json_object_get(paths, path), method, operation_new(row));
-        }
+    struct operation_walk walk = {operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (!row->method)
+            continue;
+        g_autofree char *path = template_of(row->path);
+        g_autofree char *method = g_ascii_strdown(row->method, -1);
+        if (!json_object_get(paths, path))
+            json_object_set_new(paths, path, json_object());
+        json_object_set_new(json_object_get(paths, path), method, operation_new(row));
     }
     return paths;
 }

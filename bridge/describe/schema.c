@@ -18,24 +18,9 @@ static const struct row {
     const char *text; /* an object's summary, else a type */
 } rows[] = {
 #define TRESTLE_SCHEMA(name, summary) {ROW_OBJECT, name, summary},
-#define TRESTLE_OBJECT(name, view, summary) {ROW_OBJECT, name, summary},
 #define TRESTLE_MEMBER(name, type) {ROW_MEMBER, name, type},
-#define TRESTLE_SHOWN(name, type, view, fact) {ROW_MEMBER, name, type},
-#define TRESTLE_INNER(name, type, view, at, inside, fact, missing) {ROW_MEMBER, name, type},
-#define TRESTLE_MADE(name, type, function) {ROW_MEMBER, name, type},
-#define TRESTLE_FIXED(name, type, json) {ROW_MEMBER, name, type},
 #define TRESTLE_PAGE(name, type) {ROW_PAGE, name, type},
-#define TRESTLE_FRAME(name, type, id, cursor, summary)
 #include "bridge/view/schema.def"
-#undef TRESTLE_SCHEMA
-#undef TRESTLE_OBJECT
-#undef TRESTLE_MEMBER
-#undef TRESTLE_SHOWN
-#undef TRESTLE_INNER
-#undef TRESTLE_MADE
-#undef TRESTLE_FIXED
-#undef TRESTLE_PAGE
-#undef TRESTLE_FRAME
 };
 
 #define EVENT_CURSOR(flags)                                                                        \
@@ -44,27 +29,9 @@ static const struct schema_frame frames[] = {
 #define TRESTLE_EVENT(symbol, name, payload, flags, summary)                                       \
     {name, payload, SCHEMA_NEVER, EVENT_CURSOR(flags), true, summary},
 #include "bridge/core/event.def"
-#undef TRESTLE_EVENT
-#define TRESTLE_SCHEMA(name, summary)
-#define TRESTLE_OBJECT(name, view, summary)
-#define TRESTLE_MEMBER(name, type)
-#define TRESTLE_SHOWN(name, type, view, fact)
-#define TRESTLE_INNER(name, type, view, at, inside, fact, missing)
-#define TRESTLE_MADE(name, type, function)
-#define TRESTLE_FIXED(name, type, json)
-#define TRESTLE_PAGE(name, type)
 #define TRESTLE_FRAME(name, type, id, cursor, summary)                                             \
     {name, type, SCHEMA_##id, SCHEMA_##cursor, false, summary},
 #include "bridge/view/schema.def"
-#undef TRESTLE_SCHEMA
-#undef TRESTLE_OBJECT
-#undef TRESTLE_MEMBER
-#undef TRESTLE_SHOWN
-#undef TRESTLE_INNER
-#undef TRESTLE_MADE
-#undef TRESTLE_FIXED
-#undef TRESTLE_PAGE
-#undef TRESTLE_FRAME
     {.name = NULL},
 };
 

@@ -18,24 +18,9 @@ static const struct row {
     const char *type; /* of a member, or of a page's items */
 } rows[] = {
 #define TRESTLE_SCHEMA(name, summary) {ROW_OBJECT, name, NULL},
-#define TRESTLE_OBJECT(name, view, summary) {ROW_OBJECT, name, NULL},
 #define TRESTLE_MEMBER(name, type) {ROW_MEMBER, name, type},
-#define TRESTLE_SHOWN(name, type, view, fact) {ROW_MEMBER, name, type},
-#define TRESTLE_INNER(name, type, view, at, inside, fact, missing) {ROW_MEMBER, name, type},
-#define TRESTLE_MADE(name, type, function) {ROW_MEMBER, name, type},
-#define TRESTLE_FIXED(name, type, json) {ROW_MEMBER, name, type},
 #define TRESTLE_PAGE(name, type) {ROW_PAGE, name, type},
-#define TRESTLE_FRAME(name, type, id, cursor, summary)
 #include "bridge/view/schema.def"
-#undef TRESTLE_SCHEMA
-#undef TRESTLE_OBJECT
-#undef TRESTLE_MEMBER
-#undef TRESTLE_SHOWN
-#undef TRESTLE_INNER
-#undef TRESTLE_MADE
-#undef TRESTLE_FIXED
-#undef TRESTLE_PAGE
-#undef TRESTLE_FRAME
 };
 
 /* ---- Names ----------------------------------------------------------------------------------- */

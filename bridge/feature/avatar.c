@@ -222,11 +222,14 @@ static void avatar_start(struct core *core)
     pictures_start();
 }
 
-static void avatar_stop(struct core *core)
+/* Who is told that there will be none may end a job, or ask the archive: they are still there. */
+static void avatar_drain(struct core *core)
 {
     (void)core;
     pictures_stop();
 }
+
+static const struct part part = {.name = "avatar", .drain = avatar_drain};
 
 static const struct operation operations[] = {
     {.method = "PUT",
@@ -236,13 +239,11 @@ static const struct operation operations[] = {
      .limit = LIMIT_UPLOADS,
      .reply = "User",
      .errors = OPERATION_ERROR(CONFLICT),
-     .flags = OPERATION_HOSTED,
      .summary = "Sets the avatar: the body is a PNG, JPEG, WebP or GIF of at most 512 KiB"},
     {.method = "DELETE",
      .path = "/api/users/me/avatar",
      .handle = avatar_delete,
      .reply = "User",
-     .flags = OPERATION_HOSTED,
      .summary = "Removes the avatar; the token's picture shows again"},
     {.method = "PUT",
      .path = "/api/conversations/:conversation_id/icon",
@@ -273,4 +274,4 @@ static const struct operation operations[] = {
 };
 
 const struct feature feature_avatar = {
-    .name = "avatar", .operations = operations, .start = avatar_start, .stop = avatar_stop};
+    .name = "avatar", .part = &part, .operations = operations, .start = avatar_start};

@@ -24,12 +24,6 @@ static void reply_state(struct request *request)
     request_reply(request, 200, &buf);
 }
 
-static void reply_nothing(struct request *request)
-{
-    g_auto(buffer) buf = BUFFER_INIT(1);
-    request_reply(request, 204, &buf);
-}
-
 static bool refuse_hosted(struct request *request)
 {
     bool hosted = !request->account->bound;
@@ -53,7 +47,7 @@ static void watch_stored(const struct rows *rows, enum error_code error, void *d
     if (on)
         reply_state(request);
     else
-        reply_nothing(request);
+        request_reply_nothing(request);
 }
 
 static void watch_store(struct request *request, bool on)
@@ -106,7 +100,7 @@ static void link_made(const struct rows *rows, enum error_code error, void *data
     else if (rows_integer(rows, 0, BOUND_LINK_OUTCOME) == LINK_TAKEN)
         request_fail(request, ERROR_CONFLICT, "the id or the account is somebody else's");
     else
-        reply_nothing(request);
+        request_reply_nothing(request);
 }
 
 static void bound_link(struct request *request)

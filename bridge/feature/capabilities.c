@@ -52,6 +52,8 @@ static void write_rates(struct json_writer *json, struct limiter *limiter)
 /* Whether apps can call FEATURE. Features without operations only concern XMPP. */
 static bool feature_is_offered(const struct feature *feature, unsigned off)
 {
+    if (feature->is_there && !feature->is_there())
+        return false;
     for (const struct operation *row = feature->operations; row && !operation_is_last(row); row++) {
         if (off & TOGGLE_BIT(row->toggle))
             return false;

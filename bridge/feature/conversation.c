@@ -70,10 +70,37 @@ static const struct field list_fields[] = {
     {0},
 };
 
+static void rest_done(const struct change_result *result, void *data)
+{
+    struct core *core = data;
+    const json_t *name;
+    size_t i;
+    if (!change_succeeded(result) || !core->archive)
+        return;
+    json_array_foreach(json_object_get(result->json, "conversation_ids"), i, name)
+    {
+        struct uuid id;
+        if (uuid_parse(json_string_value(name), &id))
+            archive_grew(core->archive, &id); /* the next message there is more than a row */
+    }
+}
+
+/* What has been quiet for longest rests from now on, where a list has looked into many. */
+static void list_rest(const struct request *request, const struct rows *rows)
+{
+    struct core *core = request->core;
+    const char *quiet = rows_count(rows) > 0 ? rows_json(rows, 0, CONVERSATION_LIST_TO_REST) : NULL;
+    json_t *ids = quiet && core->archive ? json_loads(quiet, 0, NULL) : NULL;
+    if (ids)
+        change_submit(core, "conversation_rest", &request->account->id,
+                      json_pack("{s:o}", "conversation_ids", ids), rest_done, core);
+}
+
 static bool list_write(struct buffer *json, const struct request *request, const struct rows *rows)
 {
     bool compact = g_str_equal(request_text(request, "view"), "compact");
     conversation_page_write(json, rows, request_value(request, "after")->present, compact);
+    list_rest(request, rows);
     return true;
 }
 
@@ -134,11 +161,16 @@ static void conversation_read(struct request *request)
         request_fail_field(request, &neither);
 }
 
+static const char *const requests_given[][2] = {{"filter", "requests"}, {NULL, NULL}};
+
 static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/conversations",
      .fields = open_fields,
      .handle = conversation_open,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:conversation",
+                                    .name = "Mine: the conversation with somebody",
+                                    .asked = (const char *const[]){"jid", NULL}},
      .flags = OPERATION_CREATES | OPERATION_ONCE,
      .reply = "Conversation",
      .errors = OPERATION_ERROR(REFUSED),
@@ -149,6 +181,10 @@ static const struct operation operations[] = {
      .fields = list_fields,
      .read = QUERY_CONVERSATION_LIST,
      .write = list_write,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:requests",
+                                    .name = "Mine: who wants to talk to me",
+                                    .asked = (const char *const[]){NULL},
+                                    .given = requests_given},
      .reply = "ConversationPage|CompactConversationPage",
      .flags = OPERATION_LISTS,
      .summary = "The user's conversations, pinned ones first, then most recent activity"},

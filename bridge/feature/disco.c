@@ -9,6 +9,7 @@
 #include "bridge/adhoc/caller.h"
 #include "bridge/adhoc/command.h"
 #include "bridge/base/options.h"
+#include "bridge/bound/delegated.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
 #include "bridge/presence/client.h"
@@ -147,7 +148,7 @@ static void serve_domain_info(struct domain_question *question, const struct adh
 
 static bool on_domain_info(const struct stanza_context *context)
 {
-    return domain_ask(context, serve_domain_info);
+    return bound_delegated_info(context) || domain_ask(context, serve_domain_info);
 }
 
 static void serve_commands(struct domain_question *question, const struct adhoc_caller *caller)

@@ -10,12 +10,10 @@
 
 #define TRESTLE_FEATURE(name) extern const struct feature feature_##name;
 #include "bridge/feature/features.def"
-#undef TRESTLE_FEATURE
 
 const struct feature *const features[] = {
 #define TRESTLE_FEATURE(name) &feature_##name,
 #include "bridge/feature/features.def"
-#undef TRESTLE_FEATURE
     NULL,
 };
 

@@ -394,7 +394,8 @@ static void events_follow(struct request *request)
     follower->expires = request->grant.expires;
     follower->taken_at = clock_monotonic();
     follower->link.data = follower;
-    follower->subscriber = (struct subscriber){.deliver = follower_deliver,
+    follower->subscriber = (struct subscriber){.kind = "stream",
+                                               .deliver = follower_deliver,
                                                .revoked = follower_revoked,
                                                .missed = follower_missed,
                                                .start_anew = other_log,

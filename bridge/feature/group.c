@@ -108,10 +108,8 @@ static void group_create(struct request *request)
 {
     const char *described = request_text(request, "description");
     json_t *settings = request_value(request, "settings")->list;
-    struct uuid id;
     char text[UUID_TEXT_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, text);
+    uuid_generate_text(text);
     g_autofree char *name = name_clean(request_text(request, "name"), GROUP_NAME_MAX, NAME_LINE);
     g_autofree char *description =
         described ? name_clean(described, GROUP_DESCRIPTION_MAX, NAME_PROSE) : NULL;

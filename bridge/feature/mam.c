@@ -13,6 +13,8 @@
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/feature/mam_ids.h"
+#include "bridge/feature/mam_link.h"
 #include "bridge/feature/mam_queue.h"
 #include "bridge/feature/mam_row.h"
 #include "bridge/xmpp/dispatch.h"
@@ -25,7 +27,6 @@
 
 #define PAGE_BYTES (1024 * 1024) /* of texts; of more, a page has fewer messages */
 #define ID_MAX 1024              /* bytes of the ids by which a request is answered, and of words */
-#define BUSY (256 * 1024)        /* that wait at the link: results do, too */
 
 /* Somebody asks. */
 struct ask {
@@ -203,8 +204,6 @@ static void ask_begin(struct mam_job *job)
 
 /* ---- What comes in --------------------------------------------------------------------------- */
 
-static const struct part mam_part;
-
 static bool query_refuse(const struct stanza_context *context, const char *type,
                          const char *condition)
 {
@@ -257,7 +256,7 @@ static bool ask_submit(const struct stanza_context *context, const struct ask_ki
         ask->limit = (guint32)(query->page.has_max ? MIN(query->page.max, most) : most);
         ask->flip_page = query->flip_page;
     }
-    if (!mam_queue_add(part_state(core, &mam_part), &ask->job)) {
+    if (!mam_queue_add(mam_queue_of(core), &ask->job)) {
         ask_free(&ask->job);
         return query_refuse_by(context, ERROR_RATE_LIMITED);
     }
@@ -265,35 +264,6 @@ static bool ask_submit(const struct stanza_context *context, const struct ask_ki
 }
 
 /* ---- A page ---------------------------------------------------------------------------------- */
-
-/* Adds ID to the array MEMBER of QUERY. False: it is no id that an archive of ours could have. */
-static bool put_id(json_t *query, const char *member, const char *id)
-{
-    struct uuid uuid;
-    char text[UUID_TEXT_SIZE];
-    if (!uuid_parse(id, &uuid))
-        return false;
-    uuid_format(&uuid, text);
-    json_t *ids = json_object_get(query, member);
-    if (!ids) {
-        ids = json_array();
-        json_object_set_new(query, member, ids);
-    }
-    json_array_append_new(ids, json_string(text));
-    return true;
-}
-
-static bool put_ids(json_t *query, const struct mam_query *asked)
-{
-    bool good = (!asked->after_id || put_id(query, "after", asked->after_id)) &&
-                (!asked->page.after || put_id(query, "after", asked->page.after)) &&
-                (!asked->before_id || put_id(query, "before", asked->before_id)) &&
-                (!asked->page.before || !*asked->page.before ||
-                 put_id(query, "before", asked->page.before));
-    for (size_t i = 0; good && i < asked->id_count; i++)
-        good = put_id(query, "ids", asked->ids[i]);
-    return good;
-}
 
 /* In a room "with" is an occupant, or, for those who see who is who, an address; the room itself is
  * everybody's. False: it is no address. */
@@ -329,7 +299,7 @@ static json_t *page_pack(const struct stanza_context *context, const struct mam_
         *ret_condition = "feature-not-implemented";
     else if (!put_with(query, asked->with, context->to_bare))
         *ret_condition = "jid-malformed";
-    else if (!put_ids(query, asked))
+    else if (!mam_ids_put(query, asked, uuid_parse))
         *ret_condition = "item-not-found";
     if (*ret_condition)
         g_clear_pointer(&query, json_decref);
@@ -384,42 +354,6 @@ static bool on_user(const struct stanza_context *context)
 
 /* ---- The feature ----------------------------------------------------------------------------- */
 
-static unsigned way_stream(void *link)
-{
-    return link_stream(link);
-}
-
-static size_t way_backlog(void *link)
-{
-    return link_backlog(link);
-}
-
-static bool way_send(void *link, xmpp_stanza_t *stanza, bool *ret_never)
-{
-    bool sent = link_send(link, stanza);
-    *ret_never = !sent && !link_may_send(link, stanza);
-    return sent;
-}
-
-static void mam_drain(struct core *core)
-{
-    mam_queue_drain(part_state(core, &mam_part));
-}
-
-static const struct part mam_part = {.name = "mam", .drain = mam_drain};
-
-static void mam_start(struct core *core)
-{
-    struct mam_way way = {way_stream, way_backlog, way_send, BUSY};
-    way.busy = MIN(way.busy, (size_t)core->options->xmpp_send_queue_max / 2);
-    part_add(core, &mam_part, mam_queue_new(&way));
-}
-
-static void mam_stop(struct core *core)
-{
-    mam_queue_free(part_remove(core, &mam_part));
-}
-
 static const struct stanza_handler stanzas[] = {
     {"iq", "set", "query", NS_MAM, TARGET_ROOM, .claim = on_query},
     {"iq", "get", "query", NS_MAM, TARGET_ROOM, .claim = on_form},
@@ -432,4 +366,4 @@ static const struct stanza_handler stanzas[] = {
 };
 
 const struct feature feature_mam = {
-    .name = "mam", .stanzas = stanzas, .start = mam_start, .stop = mam_stop};
+    .name = "mam", .stanzas = stanzas, .start = mam_link_start, .stop = mam_link_stop};

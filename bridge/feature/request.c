@@ -28,6 +28,8 @@ static void request_accepted(struct request *request, const struct change_result
                       &request->account->id, &newest);
 }
 
+static const char *const by_conversation[] = {"conversation_id", NULL};
+
 static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/conversations/:conversation_id/accept",
@@ -35,6 +37,9 @@ static const struct operation operations[] = {
      .change = "request_accept",
      .member = "conversation",
      .changed = request_accepted,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:accept",
+                                    .name = "Mine: let somebody talk to me",
+                                    .asked = by_conversation},
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Conversation",
      .summary = "Accepts a message request"},
@@ -42,6 +47,9 @@ static const struct operation operations[] = {
      .path = "/api/conversations/:conversation_id/decline",
      .fields = fields,
      .change = "request_decline",
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:decline",
+                                    .name = "Mine: do not let somebody talk to me",
+                                    .asked = by_conversation},
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Conversation",
      .summary = "Declines a message request"},

@@ -15,8 +15,10 @@
 #include "bridge/core/feature.h"
 #include "bridge/feature/search_pace.h"
 
-#define BATCH "1024" /* positions at once: some thirty milliseconds */
-#define BLOCK 64     /* positions; fewer wait for more, and the search looks through them itself */
+#define BATCH_MAX "4096" /* positions at once: some eighty milliseconds */
+#define BATCH 1024       /* positions that are worth a batch while more come */
+#define BLOCK 64         /* fewer wait for more, and the search looks through them itself */
+#define RENEWAL 1024
 #define IDLE_MILLISECONDS 500              /* between two looks for new messages */
 #define RENEWAL_NEWS (30 * G_USEC_PER_SEC) /* between two lines of the log about a renewal */
 #define QUERY_LENGTH_MAX 256
@@ -41,10 +43,13 @@ static void index_after(struct core *core, gint64 milliseconds)
     indexer.timer = g_timeout_add((guint)milliseconds, index_batch, core);
 }
 
-static void index_after_rest(struct core *core, struct search_pace *pace)
+/* After a batch of COUNT, not before GATHER microseconds have passed. */
+static void index_after_rest(struct core *core, struct search_pace *pace, gint64 count,
+                             gint64 gather)
 {
     gint64 spent = clock_monotonic() - indexer.started;
-    index_after(core, search_pace_rest(pace, spent, core->options->search_index_share) / 1000);
+    gint64 rest = search_pace_rest(pace, spent, count, core->options->search_index_share);
+    index_after(core, MAX(rest, gather) / 1000);
 }
 
 /* ---- Renewal: what another folding has left, made anew while nothing else is to be done ------ */
@@ -74,7 +79,7 @@ static void batch_renewed(const struct rows *rows, enum error_code error, void *
     gint64 left = rows_integer(rows, 0, SEARCH_RENEW_LEFT);
     renewal_tell(left, rows_integer(rows, 0, SEARCH_RENEW_ALL));
     indexer.renewal.done = left == 0;
-    index_after_rest(core, &indexer.renewal.pace);
+    index_after_rest(core, &indexer.renewal.pace, RENEWAL, 0);
 }
 
 /* ---- New messages ---------------------------------------------------------------------------- */
@@ -87,14 +92,19 @@ static void batch_indexed(const struct rows *rows, enum error_code error, void *
     bool done =
         error == ERROR_NONE && rows_count(rows) == 1 && rows_text(rows, 0, SEARCH_INDEX_BEHIND);
     gint64 behind = done ? rows_integer(rows, 0, SEARCH_INDEX_BEHIND) : 0;
-    if (done)
+    gint64 indexed = done ? rows_integer(rows, 0, SEARCH_INDEX_INDEXED) : 0;
+    gint64 gather = 0;
+    if (done) {
         metric_set(METRIC_SEARCH_BEHIND, behind);
-    if (behind >= BLOCK) {
-        index_after_rest(core, &indexer.pace);
+        gather = search_pace_gather(&indexer.pace, rows_integer(rows, 0, SEARCH_INDEX_HEAD),
+                                    indexer.started, BATCH - behind);
+    }
+    if (behind >= BLOCK || (indexed > 0 && indexer.renewal.done)) {
+        index_after_rest(core, &indexer.pace, indexed, gather);
     } else if (!done || indexer.renewal.done) {
         index_after(core, IDLE_MILLISECONDS);
     } else {
-        const char *values[] = {BATCH};
+        const char *values[] = {G_STRINGIFY(RENEWAL)};
         indexer.started = clock_monotonic();
         archive_query(core->archive, QUERY_SEARCH_RENEW, values, batch_renewed, core);
     }
@@ -109,7 +119,7 @@ static gboolean index_batch(gpointer data)
         return G_SOURCE_REMOVE;
     }
     indexer.started = clock_monotonic();
-    const char *values[] = {BATCH};
+    const char *values[] = {BATCH_MAX};
     archive_query(core->archive, QUERY_SEARCH_INDEX, values, batch_indexed, core);
     return G_SOURCE_REMOVE;
 }

@@ -2,11 +2,14 @@
 /* Sessions by cookie, tickets for sockets, signing out, and suspension of users by the backend. */
 #include "config.h"
 
+#include <string.h>
+
 #include "bridge/account/account.h"
 #include "bridge/account/lookup.h"
 #include "bridge/account/revocation.h"
 #include "bridge/account/secret.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/account/token.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
@@ -17,6 +20,7 @@
 #include "bridge/cluster/bus.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
+#include "bridge/core/relation.h"
 
 #define REPLY_MAX 65536
 #define COOKIE_NAME "trestle_session"
@@ -38,12 +42,6 @@ static void reply_session(struct request *request, unsigned status, const char *
         bound_state_members(&json, request->core, request->account);
     json_end_object(&json);
     request_reply(request, status, &buf);
-}
-
-static void reply_nothing(struct request *request)
-{
-    g_auto(buffer) buf = BUFFER_INIT(1);
-    request_reply(request, 204, &buf);
 }
 
 static void set_cookie(struct request *request, const char *secret, gint64 seconds)
@@ -143,6 +141,18 @@ static void open_with(struct request *request, const struct session *session)
 
 ARCHIVE_SAME_COLUMN(BOUND_SIGN_IN_CREATED_AT, SESSION_FIND_CREATED_AT);
 
+/* PROBLEM: static; NULL: came in. */
+static void password_tell(const struct request *request, const char *problem)
+{
+    const struct sessions *sessions = request->core->sessions;
+    const struct sign_in_try attempt = {.account = request->account,
+                                        .address = request->address,
+                                        .kind = "password",
+                                        .problem = problem};
+    if (sessions->tried)
+        sessions->tried(&attempt, sessions->tell_data);
+}
+
 static void bound_signed_in(const struct rows *rows, enum error_code error, void *data)
 {
     struct request *request = data;
@@ -151,11 +161,14 @@ static void bound_signed_in(const struct rows *rows, enum error_code error, void
     struct account *account =
         error == ERROR_NONE ? account_of_bound(request->core->accounts, rows) : NULL;
     if (!account || !access_is_granted(rows, SESSION_FIND_STATE, &code, &detail)) {
+        if (detail)
+            password_tell(request, detail);
         request_fail(request, code, detail);
         return;
     }
     account->created_at = rows_integer(rows, 0, SESSION_FIND_CREATED_AT);
     request->account = account_ref(account);
+    password_tell(request, NULL);
     bound_account_here(request->core, account);
     struct uuid credential;
     uuid_generate(&credential);
@@ -168,10 +181,10 @@ static void password_tried(enum error_code error, void *data)
 {
     struct request *request = data;
     g_autofree char *jid = request_jid(request, "jid");
-    struct limit_state state;
-    struct uuid address = limit_subject(request->address);
-    if (error == ERROR_UNAUTHENTICATED && request->address != 0)
-        limiter_take(request->core->limiter, &address, LIMIT_SIGNIN, &state);
+    if (error == ERROR_UNAUTHENTICATED)
+        password_tell(request, wrong_password);
+    else
+        limit_password_right(request->core->limiter, request->address);
     if (error != ERROR_NONE || !request->core->archive) {
         request_fail(request, error != ERROR_NONE ? error : ERROR_UNAVAILABLE,
                      error == ERROR_UNAUTHENTICATED ? wrong_password : NULL);
@@ -181,6 +194,12 @@ static void password_tried(enum error_code error, void *data)
     archive_query(request->core->archive, QUERY_BOUND_SIGN_IN, values, bound_signed_in, request);
 }
 
+/* It is the body's, which an answer frees: before the answer. */
+static void password_wipe(const char *password)
+{
+    explicit_bzero((char *)(uintptr_t)password, strlen(password));
+}
+
 /* An account that may not come in is not even tried, and looks like a wrong password. */
 static void session_begin_with_password(struct request *request)
 {
@@ -188,18 +207,19 @@ static void session_begin_with_password(struct request *request)
     g_autofree char *jid = request_jid(request, "jid");
     const char *password = request_text(request, "password");
     struct limit_state state;
-    struct uuid address = limit_subject(request->address);
-    limiter_look(request->core->limiter, &address, LIMIT_SIGNIN, &state);
     if (!password) {
         request_fail_field(request, &missing);
-    } else if (request->address != 0 && state.count > 0 && state.remaining == 0) {
+    } else if (!*request->core->options->bound_hosts) {
+        password_wipe(password);
+        request_fail(request, ERROR_NOT_AVAILABLE, "no other server's accounts are used here");
+    } else if (!limit_password(request->core->limiter, request->address, &state)) {
+        password_wipe(password);
         request->limit = state;
         request_fail(request, ERROR_RATE_LIMITED, "too many sign-ins have failed");
-    } else if (!*request->core->options->bound_hosts) {
-        request_fail(request, ERROR_NOT_AVAILABLE, "no other server's accounts are used here");
     } else {
         login_check(request->core, bound_may_enter(request->core, jid) ? jid : NULL, password,
                     password_tried, request);
+        password_wipe(password); /* which is answered later */
     }
 }
 
@@ -309,7 +329,7 @@ static void end_carried_out(void *data)
     request->data = NULL;
     if (request->by_cookie)
         set_cookie(request, "", 0);
-    reply_nothing(request);
+    request_reply_nothing(request);
 }
 
 static void session_ended(const struct rows *rows, enum error_code error, void *data)
@@ -426,8 +446,17 @@ static void on_revoked(struct core *core, const json_t *message, void *data)
         revocations_catch_up(core->sessions, NULL, NULL);
 }
 
+/* To people on XMPP, who is suspended is nobody any more. */
+static void user_revoked(const struct uuid *user, void *data)
+{
+    struct core *core = data;
+    if (core->archive)
+        relation_changed_elsewhere(core, user);
+}
+
 static void session_start(struct core *core)
 {
+    core->sessions->user_revoked = user_revoked;
     core->sessions->tell_revoked = tell_revoked;
     core->sessions->tell_data = core;
     bus_subscribe(core, TOPIC, on_revoked, NULL);

@@ -251,7 +251,8 @@ static bool begin_waiting(struct poll *poll, gint64 seconds)
     }
     poll->waits = true;
     poll->link.data = poll;
-    poll->subscriber = (struct subscriber){.deliver = poll_deliver,
+    poll->subscriber = (struct subscriber){.kind = "sync",
+                                           .deliver = poll_deliver,
                                            .revoked = poll_revoked,
                                            .missed = poll_missed,
                                            .start_anew = start_anew,

@@ -82,7 +82,7 @@ static void tell_peer(struct core *core, const struct typing_change *change)
     enum chat_state state = state_of(change);
     if (change->repeat || state == CHAT_STATE_NONE || !change->relation->heard)
         return;
-    g_autofree char *from = g_strconcat(typist->jid, "/rest", NULL);
+    g_autofree char *from = account_address(typist->jid);
     g_autoptr(xmpp_stanza_t) message =
         message_new("chat", NULL, from, change->relation->party[!change->side].jid);
     chat_state_add(message, state);

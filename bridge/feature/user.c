@@ -5,6 +5,7 @@
 #include "bridge/account/account.h"
 #include "bridge/account/lookup.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/core/feature.h"
@@ -102,7 +103,6 @@ static const struct operation operations[] = {
      .change = "profile",
      .changed = profile_changed,
      .reply = "User",
-     .flags = OPERATION_HOSTED,
      .summary = "Changes name and bio; null clears"},
     {.method = "GET",
      .path = "/api/users/:user_id",

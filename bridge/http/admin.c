@@ -43,11 +43,19 @@ static unsigned write_readyz(struct http_admin *admin, struct buffer *buf)
     json_begin_object(&json);
     json_key(&json, "parts");
     json_begin_object(&json);
-    for (const struct http_part *part = admin->probe.parts(admin->probe.data); part->name; part++) {
+    const struct http_part *parts = admin->probe.parts(admin->probe.data);
+    for (const struct http_part *part = parts; part->name; part++) {
         json_member_string(&json, part->name, part->ready ? "up" : "down");
         ready = ready && (part->ready || part->optional);
     }
     json_end_object(&json);
+    json_key(&json, "missing");
+    json_begin_array(&json);
+    for (const struct http_part *part = parts; part->name; part++) {
+        if (!part->ready && !part->optional)
+            json_put_string(&json, part->name);
+    }
+    json_end_array(&json);
     json_member_string(&json, "status", ready ? "ready" : "not ready");
     json_end_object(&json);
     return ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bridge/account/account.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
@@ -67,9 +68,7 @@ static struct exchange *exchange_new(struct http_server *server, struct MHD_Conn
     exchange->link.data = exchange;
     exchange->request.transport = &transport;
     exchange->request.core = server->core;
-    struct uuid id;
-    uuid_generate(&id);
-    uuid_format(&id, exchange->request.id);
+    request_identify(&exchange->request);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     exchange->connection = info->socket_context;
@@ -96,6 +95,8 @@ static void drop_body(struct exchange *exchange)
         exchange->server->bodies -= exchange->counted;
     exchange->counted = 0;
     metric_set(METRIC_HTTP_BODIES, (gint64)exchange->server->bodies);
+    if (exchange->body.data) /* a password may be in it */
+        explicit_bzero(exchange->body.data, exchange->body.length);
     buffer_clear(&exchange->body);
 }
 

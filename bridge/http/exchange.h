@@ -52,7 +52,8 @@ struct http_server {
     bool stopping;
     bool ending;    /* libmicrohttpd is being stopped: nothing is suspended any more */
     GQueue streams; /* struct http_stream that were begun */
-    bool starved;   /* descriptors ran out in this second, which has been logged */
+    bool starved;   /* descriptors ran out a moment ago, which has been logged */
+    bool lacked;    /* the same within this second */
     /* server.c alone */
     struct loop_watch accepting; /* fd -1: closed */
     struct loop_watch serving;   /* libmicrohttpd's epoll set */
@@ -116,6 +117,7 @@ struct exchange {
     char *idempotency_key; /* a copy: values may outlive the connection */
     const char *accept;    /* of a handshake: the chosen subprotocol or NULL */
     const char *dialect;
+    bool deflates;                /* a WebSocket: permessage-deflate was agreed on */
     char *asked_dialect, *ticket; /* of the query, or of the head; may be NULL */
     const struct dialect *spoken; /* of the client; NULL: it did not say */
     /* the answer */

@@ -14,6 +14,7 @@
 #include "bridge/base/metrics.h"
 #include "bridge/http/credentials.h"
 #include "bridge/http/exchange.h"
+#include "bridge/http/extension.h"
 #include "bridge/http/handshake.h"
 #include "bridge/http/parameters.h"
 #include "bridge/http/spoken.h"
@@ -119,6 +120,7 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
             .extra_length = extra_size,
             .credentials = &exchange->credentials,
             .dialect = exchange->dialect,
+            .deflates = exchange->deflates,
             .cursor = cursor,
         };
         server->upgrade.upgraded(server->upgrade.data, &handshake);
@@ -133,6 +135,8 @@ static void on_upgrade(void *data, struct MHD_Connection *mhd, void *context, co
 enum MHD_Result handshake_send(struct exchange *exchange)
 {
     choose_dialect(exchange);
+    exchange->deflates = exchange->server->upgrade.deflates &&
+                         extension_asks_deflate(exchange->head.websocket_extensions);
     struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgrade, exchange->server);
     if (!response)
         return MHD_NO;
@@ -142,6 +146,8 @@ enum MHD_Result handshake_send(struct exchange *exchange)
     MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
     if (exchange->accept)
         MHD_add_response_header(response, "Sec-WebSocket-Protocol", exchange->accept);
+    if (exchange->deflates)
+        MHD_add_response_header(response, "Sec-WebSocket-Extensions", EXTENSION_DEFLATE);
     metric_add(METRIC_HTTP_REQUESTS, 1);
     exchange->state = EXCHANGE_SENT;
     enum MHD_Result result =

@@ -96,6 +96,7 @@ static const struct kept {
     KEPT("Sec-WebSocket-Key", websocket_key, NULL),
     KEPT("Sec-WebSocket-Version", websocket_version, NULL),
     KEPT("Sec-WebSocket-Protocol", websocket_protocol, ", "),
+    KEPT("Sec-WebSocket-Extensions", websocket_extensions, ", "),
 #undef KEPT
 };
 

@@ -27,7 +27,8 @@ struct head {
     const char *forwarded;       /* X-Forwarded-For */
     const char *request_method;  /* Access-Control-Request-Method */
     const char *request_headers; /* Access-Control-Request-Headers */
-    const char *connection, *upgrade, *websocket_key, *websocket_version, *websocket_protocol;
+    const char *connection, *upgrade, *websocket_key, *websocket_version, *websocket_protocol,
+        *websocket_extensions;
     char *path;        /* what url is borrowed from, if it differs from what was received */
     GPtrArray *joined; /* lists that came in several lines, as one; NULL: none */
 };

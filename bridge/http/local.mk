@@ -8,6 +8,7 @@ libhttp_a_SOURCES = \
   bridge/http/cookie.c bridge/http/cookie.h \
   bridge/http/credentials.c bridge/http/credentials.h \
   bridge/http/exchange.c bridge/http/exchange.h \
+  bridge/http/extension.c bridge/http/extension.h \
   bridge/http/handshake.c bridge/http/handshake.h bridge/http/upgrade.h \
   bridge/http/head.c bridge/http/head.h \
   bridge/http/listener.c bridge/http/listener.h \

@@ -5,6 +5,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "bridge/base/buffer.h"
+#include "bridge/base/json_writer.h"
 #include "bridge/base/log.h"
 #include "bridge/http/coding.h"
 #include "bridge/http/exchange.h"
@@ -16,12 +18,15 @@
 #define BYTES_MAX ((size_t)64 * 1024 * 1024)
 #define IMMUTABLE_BELOW "/assets/"
 #define INDEX "/index.html"
+#define CONFIG "/config.json"
+#define CONFIG_MAX 65536
 
-/* No inline script, no style but ours, nothing from elsewhere; scripts make no markup. The policy
- * "trestle" is for the address of the service worker alone. */
+/* No inline script, no style but ours, nothing from elsewhere but files from where those lie;
+ * scripts make no markup. The policy "trestle" is for the address of the service worker alone. */
 #define PAGE_POLICY                                                                                \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "              \
-    "media-src 'self' blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; "             \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:%s%s; "          \
+    "media-src 'self' blob:%s%s; font-src 'self'; connect-src 'self'%s%s%s%s; "                    \
+    "worker-src 'self'; "                                                                          \
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "           \
     "require-trusted-types-for 'script'; trusted-types trestle"
 
@@ -31,7 +36,6 @@ static const struct {
 } headers[] = {
     {"Vary", "Accept-Encoding"},
     {"X-Content-Type-Options", "nosniff"},
-    {"Content-Security-Policy", PAGE_POLICY},
     {"Cross-Origin-Opener-Policy", "same-origin"},
     {"Permissions-Policy",
      "camera=(self), microphone=(self), display-capture=(self), geolocation=(self)"},
@@ -70,12 +74,14 @@ static const struct {
 
 struct page {
     const char *type;
-    char *etag; /* of the plain content, quoted */
+    char *etag;   /* of the plain content, quoted */
+    char *policy; /* reference */
     bool immutable;
     GBytes *content[CODING_MAX]; /* CODING_NONE is always there */
 };
 
 struct pages {
+    char *policy;      /* reference */
     GHashTable *files; /* path → struct page; while loading also those with a coding's suffix */
     size_t bytes;
 };
@@ -85,6 +91,7 @@ static void page_clear(void *data)
     struct page *page = data;
     for (size_t i = 0; i < CODING_MAX; i++)
         g_clear_pointer(&page->content[i], g_bytes_unref);
+    g_ref_string_release(page->policy);
     g_free(page->etag);
 }
 
@@ -99,6 +106,7 @@ void pages_free(struct pages *pages)
     if (!pages)
         return;
     g_hash_table_unref(pages->files);
+    g_ref_string_release(pages->policy);
     g_free(pages);
 }
 
@@ -117,6 +125,21 @@ static bool pages_refuse(const char *what, GError **error)
     return false;
 }
 
+/* BYTES (taken) are what is asked for as PATH. */
+static void page_add(struct pages *pages, const char *path, char *bytes, gsize length)
+{
+    struct page *page = g_rc_box_new0(struct page);
+    g_autofree char *digest =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
+    pages->bytes += length;
+    page->etag = g_strdup_printf("\"%.32s\"", digest);
+    page->policy = g_ref_string_acquire(pages->policy);
+    page->type = type_of(path);
+    page->immutable = g_str_has_prefix(path, IMMUTABLE_BELOW);
+    page->content[CODING_NONE] = g_bytes_new_take(bytes, length);
+    g_hash_table_insert(pages->files, g_strdup(path), page);
+}
+
 /* Takes the file FILENAME as what is asked for as PATH (both borrowed). */
 static bool file_load(struct pages *pages, const char *filename, const char *path, GError **error)
 {
@@ -128,15 +151,7 @@ static bool file_load(struct pages *pages, const char *filename, const char *pat
         return false;
     if (length > BYTES_MAX - pages->bytes)
         return pages_refuse("the files are larger than 64 MiB together", error);
-    pages->bytes += length;
-    struct page *page = g_rc_box_new0(struct page);
-    g_autofree char *digest =
-        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
-    page->etag = g_strdup_printf("\"%.32s\"", digest);
-    page->type = type_of(path);
-    page->immutable = g_str_has_prefix(path, IMMUTABLE_BELOW);
-    page->content[CODING_NONE] = g_bytes_new_take(g_steal_pointer(&bytes), length);
-    g_hash_table_insert(pages->files, g_strdup(path), page);
+    page_add(pages, path, g_steal_pointer(&bytes), length);
     return true;
 }
 
@@ -180,14 +195,49 @@ static void pages_pair(struct pages *pages)
     }
 }
 
-struct pages *pages_load(const char *root, GError **error)
+/* Adds what SITE says, as the client reads it. */
+static bool site_add(struct pages *pages, const struct page_site *site, GError **error)
+{
+    g_auto(buffer) buf = BUFFER_INIT(CONFIG_MAX);
+    struct json_writer json;
+    json_writer_init(&json, &buf);
+    json_begin_object(&json);
+    json_member_string(&json, "name", *site->name ? site->name : NULL);
+    json_member_string(&json, "sign_in_url", *site->sign_in ? site->sign_in : NULL);
+    json_member_boolean(&json, "password", site->password);
+    json_member_string(&json, "errors", *site->errors ? site->errors : NULL);
+    json_key(&json, "media");
+    json_begin_array(&json);
+    g_auto(GStrv) origins = g_strsplit(site->media, " ", -1);
+    for (char **origin = origins; *origin; origin++) {
+        if (**origin)
+            json_put_string(&json, *origin);
+    }
+    json_end_array(&json);
+    json_end_object(&json);
+    if (buf.overflow)
+        return pages_refuse("what it is called and where one signs in is too long", error);
+    size_t length;
+    char *bytes = buffer_take(&buf, &length);
+    page_add(pages, CONFIG, bytes, length);
+    return true;
+}
+
+struct pages *pages_load(const char *root, const struct page_site *site, GError **error)
 {
     struct pages *pages = g_new0(struct pages, 1);
+    const char *media = site->media;
+    const char *blank = *media ? " " : "";
+    g_autofree char *policy = g_strdup_printf(PAGE_POLICY, blank, media, blank, media, blank, media,
+                                              *site->errors ? " " : "", site->errors);
+    pages->policy = g_ref_string_new(policy);
     pages->files =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)page_release);
     bool ok = folder_load(pages, root, "", 0, error);
     if (ok && !g_hash_table_contains(pages->files, INDEX))
         ok = pages_refuse("there is no index.html", error);
+    if (ok && !g_hash_table_contains(pages->files, CONFIG))
+        ok = site_add(pages, site, error);
     if (!ok) {
         pages_free(pages);
         return NULL;
@@ -257,6 +307,7 @@ enum MHD_Result page_send(struct exchange *exchange)
                             page->immutable ? "public, max-age=31536000, immutable" : "no-cache");
     if (codings[coding].name)
         MHD_add_response_header(response, "Content-Encoding", codings[coding].name);
+    MHD_add_response_header(response, "Content-Security-Policy", page->policy);
     for (size_t i = 0; i < G_N_ELEMENTS(headers); i++)
         MHD_add_response_header(response, headers[i].name, headers[i].value);
     return reply_queue(exchange, known ? MHD_HTTP_NOT_MODIFIED : MHD_HTTP_OK, response);

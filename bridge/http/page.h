@@ -12,11 +12,22 @@ struct exchange;
 struct page;
 struct pages;
 
-/* Reads every regular file below ROOT: at most 4,096 files in 8 levels, 64 MiB in all. Hidden files
- * and symbolic links are left out. What lies beside a file with .gz or .br behind its name is the
- * same file compressed. NULL and *error: there is no such folder, it has no index.html, or too
- * much. */
-struct pages *pages_load(const char *root, GError **error);
+/* What a client is told of its deployment in /config.json; texts are borrowed, and "" if there are
+ * none. */
+struct page_site {
+    const char *media;   /* origins of pictures and sounds, with spaces between them */
+    const char *name;    /* of the client, for people */
+    const char *sign_in; /* address where one gets a link that signs in */
+    const char *errors;  /* address that is told what went wrong in the client */
+    bool password;       /* accounts sign in with address and password */
+};
+
+/* Reads every regular file below ROOT, to be shown with the media of SITE: at most 4,096 files in
+ * 8 levels, 64 MiB in all. Hidden files and symbolic links are left out. What lies beside a file
+ * with .gz or .br behind its name is the same file compressed. /config.json says { name,
+ * sign_in_url, password, media, errors }, unless there is such a file. NULL and *error: there is no
+ * such folder, it has no index.html, or too much. */
+struct pages *pages_load(const char *root, const struct page_site *site, GError **error);
 void pages_free(struct pages *pages); /* NULL is fine */
 
 /* Notes in EXCHANGE the file that its path names, for GET and HEAD. A page that a browser navigates

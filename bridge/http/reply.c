@@ -24,10 +24,25 @@ static void header_add(struct MHD_Response *response, const char *name, const ch
     MHD_add_response_header(response, name, value);
 }
 
+#define FILES_BELOW "/f/"
+
+/* What links to files lead to, whoever has them, is for pages of all origins, without credentials:
+ * web clients of others put files there and show them, and a CDN keeps one answer for all. */
+static bool is_for_all(const struct exchange *exchange)
+{
+    return exchange->head.url && g_str_has_prefix(exchange->head.url, FILES_BELOW);
+}
+
 /* Tells a browser that a page of a listed origin may read the answer. Nothing is told to others. */
 static void add_origin(const struct exchange *exchange, struct MHD_Response *response)
 {
     const char *origin = exchange->head.origin;
+    if (is_for_all(exchange)) {
+        header_add(response, "Access-Control-Allow-Origin", "*");
+        header_add(response, "Access-Control-Expose-Headers",
+                   "Content-Disposition, Content-Range, ETag");
+        return;
+    }
     if (!exchange->server->origins[0])
         return;
     header_add(response, "Vary", "Origin");
@@ -118,7 +133,20 @@ bool reply_is_known(const struct exchange *exchange, const char *etag)
     return strcmp(list, "*") == 0 || strstr(list, etag);
 }
 
-/* What is named by its digest never changes. Browsers must take it for what it is called. */
+/* What the handler wants. Whether it says how long the answer may be kept. */
+static bool add_own_headers(const struct exchange *exchange, struct MHD_Response *response)
+{
+    bool says = false;
+    char **headers = exchange->request.headers;
+    for (size_t i = 0; headers && headers[i] && headers[i + 1]; i += 2) {
+        header_add(response, headers[i], headers[i + 1]);
+        says = says || strcmp(headers[i], "Cache-Control") == 0;
+    }
+    return says;
+}
+
+/* What is named by its digest never changes, unless the handler knows better. Browsers must take it
+ * for what it is called. */
 static enum MHD_Result send_bytes(struct exchange *exchange)
 {
     bool known = reply_is_known(exchange, exchange->etag);
@@ -133,7 +161,8 @@ static enum MHD_Result send_bytes(struct exchange *exchange)
     if (!known)
         header_add(response, "Content-Type", exchange->media_type);
     header_add(response, "ETag", exchange->etag);
-    header_add(response, "Cache-Control", "public, max-age=31536000, immutable");
+    if (!add_own_headers(exchange, response))
+        header_add(response, "Cache-Control", "public, max-age=31536000, immutable");
     header_add(response, "X-Content-Type-Options", "nosniff");
     header_add(response, "Content-Security-Policy", "default-src 'none'; sandbox");
     header_add(response, "Cross-Origin-Resource-Policy", "cross-origin");
@@ -198,18 +227,6 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     return response;
 }
 
-/* What the handler wants. Whether it says how long the answer may be kept. */
-static bool add_own_headers(const struct exchange *exchange, struct MHD_Response *response)
-{
-    bool says = false;
-    char **headers = exchange->request.headers;
-    for (size_t i = 0; headers && headers[i] && headers[i + 1]; i += 2) {
-        header_add(response, headers[i], headers[i + 1]);
-        says = says || strcmp(headers[i], "Cache-Control") == 0;
-    }
-    return says;
-}
-
 enum MHD_Result reply_send(struct exchange *exchange)
 {
     if (exchange->bytes)
@@ -270,7 +287,11 @@ enum MHD_Result reply_preflight(struct exchange *exchange)
         return MHD_NO;
     header_add(response, "Request-Id", exchange->request.id);
     const char *origin = exchange->head.origin;
-    if (origin && origin_is_listed(exchange->server, origin)) {
+    if (is_for_all(exchange)) {
+        header_add(response, "Access-Control-Allow-Methods", "GET, HEAD, PUT");
+        header_add(response, "Access-Control-Allow-Headers", "Content-Type, Range");
+        header_add(response, "Access-Control-Max-Age", "600");
+    } else if (origin && origin_is_listed(exchange->server, origin)) {
         g_autofree char *headers = allowed_headers(exchange->head.request_headers);
         header_add(response, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
         header_add(response, "Access-Control-Allow-Headers", headers);

@@ -148,11 +148,11 @@ struct routes *routes_new(const struct operation *const *operations)
 {
     struct routes *routes = g_new0(struct routes, 1);
     routes->root = node_new("", 0);
-    for (; operations && *operations; operations++) {
-        for (const struct operation *o = *operations; !operation_is_last(o); o++) {
-            if (o->method)
-                add_operation(routes->root, o);
-        }
+    struct operation_walk walk = {operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (row->method)
+            add_operation(routes->root, row);
     }
     return routes;
 }

@@ -57,7 +57,7 @@ void server_note_starved(struct http_server *server)
         log_warning(AREA_HTTP, "no-descriptor",
                     "connections=%" G_GINT64_FORMAT " sockets=%" G_GINT64_FORMAT,
                     metric_get(METRIC_HTTP_CONNECTIONS), metric_get(METRIC_WS_SOCKETS));
-    server->starved = true;
+    server->starved = server->lacked = true;
 }
 
 void connection_wait(struct http_server *server, struct connection *connection, enum wait wait)
@@ -186,20 +186,36 @@ static bool has_too_many(const struct http_server *server, const struct sockaddr
     return most > 0 && tally_get(server->addresses, counted_address(server, peer)) >= most;
 }
 
-/* There are no descriptors left: with the one in reserve the waiting client is told to go, else it
- * would keep the listener ready and us busy. Without it, accepting pauses for up to a second. */
-static void turn_one_away(struct http_server *server)
+static void reserve_open(struct http_server *server)
 {
-    server_note_starved(server);
+    if (server->reserve < 0)
+        server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* There are no descriptors left: with the one in reserve the waiting client is told to go, else it
+ * would keep the listener ready and us busy. Without it, or if that does not help, accepting
+ * pauses for up to a second. Whether there may be more clients. */
+static bool turn_one_away(struct http_server *server)
+{
+    int fd = -1;
     if (server->reserve >= 0) {
         close(server->reserve);
-        int fd = accept4(server->accepting.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0)
-            refuse_connection(fd, ERROR_UNAVAILABLE, "too many connections");
-        server->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        server->reserve = -1;
+        fd = accept4(server->accepting.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && errno == EAGAIN) { /* accept() wants a descriptor before it looks */
+            reserve_open(server);
+            return false;
+        }
     }
+    server_note_starved(server);
+    if (fd >= 0)
+        refuse_connection(fd, ERROR_UNAVAILABLE, "too many connections");
+    reserve_open(server);
+    if (fd >= 0 && server->reserve >= 0)
+        return true;
     server->paused = true;
     loop_modify(&server->accepting, 0);
+    return false;
 }
 
 static void on_accepting(struct loop_watch *watch, uint32_t events)
@@ -212,8 +228,9 @@ static void on_accepting(struct loop_watch *watch, uint32_t events)
         int on = 1;
         int fd =
             accept4(watch->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-            turn_one_away(server);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) &&
+            turn_one_away(server))
+            continue;
         if (fd < 0)
             return;
         if (has_too_many(server, (const struct sockaddr *)&address)) {
@@ -245,7 +262,9 @@ static gboolean on_second(void *data)
             connection_cut(server, connection);
         }
     }
-    server->starved = false;
+    server->starved = server->lacked;
+    server->lacked = false;
+    reserve_open(server);
     if (server->paused && server->accepting.fd >= 0) {
         server->paused = false;
         loop_modify(&server->accepting, EPOLLIN);
@@ -354,17 +373,26 @@ struct http_server *http_server_new(struct core *core, const struct websocket_up
     server->patience[WAIT_REFUSED] = MIN(REFUSED_PATIENCE, idle);
     server->patience[WAIT_CLIENT] = idle;
     server->patience[WAIT_REQUEST] = idle;
-    if (http_server_renew_pages(server, options->http_web_root, error) &&
-        server_start(server, error))
+    if (http_server_renew_pages(server, options, error) && server_start(server, error))
         return server;
     http_server_free(server);
     return NULL;
 }
 
-bool http_server_renew_pages(struct http_server *server, const char *root, GError **error)
+bool http_server_renew_pages(struct http_server *server, const struct options *options,
+                             GError **error)
 {
     struct pages *pages = NULL;
-    if (root[0] && !(pages = pages_load(root, error)))
+    const char *root = options->http_web_root;
+    const char *url = options->media_url ? options->media_url : "";
+    const char *cdn = options->media_cdn ? options->media_cdn : "";
+    g_autofree char *media = g_strstrip(g_strconcat(url, " ", cdn, NULL));
+    const struct page_site site = {.media = media,
+                                   .name = options->http_web_name,
+                                   .sign_in = options->http_web_sign_in,
+                                   .errors = options->http_web_errors,
+                                   .password = options->bound_hosts[0] != '\0'};
+    if (root[0] && !(pages = pages_load(root, &site, error)))
         return false;
     pages_free(server->pages);
     server->pages = pages;

@@ -23,8 +23,9 @@ void http_server_stop(struct http_server *server, guint milliseconds, void (*don
  * Not from inside of a handler. NULL is fine. */
 void http_server_free(struct http_server *server);
 
-/* Serves the web client of the folder ROOT (empty: none) from now on. False and *error: what was
+/* Serves the web client of http.web_root (empty: none) from now on. False and *error: what was
  * served stays. */
-bool http_server_renew_pages(struct http_server *server, const char *root, GError **error);
+bool http_server_renew_pages(struct http_server *server, const struct options *options,
+                             GError **error);
 
 unsigned http_server_port(const struct http_server *server);

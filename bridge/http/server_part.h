@@ -8,4 +8,5 @@ void connection_wait(struct http_server *server, struct connection *connection, 
 void connection_trust(struct http_server *server,
                       struct connection *connection); /* somebody signed in */
 void server_want_run(struct http_server *server);
-void server_note_starved(struct http_server *server); /* logs at most once a second */
+void server_note_starved(
+    struct http_server *server); /* logs once, until a second has passed without */

@@ -28,8 +28,9 @@ struct http_stream {
     const char *content_type;
     gint64 length; /* of all of it; negative: nobody knows */
     struct buffer pending;
-    size_t taken;   /* bytes of pending that are written */
-    GList link;     /* in server->streams */
+    size_t taken; /* bytes of pending that are written */
+    GList link;   /* in server->streams */
+    bool is_long;
     bool suspended; /* by us, for want of text */
     bool ended, cut, listed;
 };
@@ -157,6 +158,7 @@ struct http_stream *stream_new(struct exchange *exchange, const struct stream_he
     stream->owner = *owner;
     stream->content_type = head->content_type;
     stream->length = head->length;
+    stream->is_long = head->is_long || head->length >= 0;
     stream->link.data = stream;
     buffer_init(&stream->pending, stream->stream.ceiling);
     return stream;
@@ -172,8 +174,8 @@ struct MHD_Response *stream_respond(struct http_stream *stream)
     struct exchange *exchange = stream->exchange;
     bool known = stream->length >= 0;
     struct MHD_Response *response = MHD_create_response_from_callback(
-        known ? (guint64)stream->length : MHD_SIZE_UNKNOWN, known ? FILE_BLOCK_SIZE : BLOCK_SIZE,
-        read_text, stream, NULL);
+        known ? (guint64)stream->length : MHD_SIZE_UNKNOWN,
+        stream->is_long ? FILE_BLOCK_SIZE : BLOCK_SIZE, read_text, stream, NULL);
     if (!response)
         return NULL;
     MHD_add_response_header(response, "Content-Type", stream->content_type);

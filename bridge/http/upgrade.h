@@ -16,6 +16,7 @@ struct websocket_handshake {
     size_t extra_length;
     const struct credentials *credentials; /* its token is NULL without any; during the call */
     const char *dialect; /* the negotiated subprotocol, or ?dialect=, or NULL; during the call */
+    bool deflates;       /* permessage-deflate was agreed on */
     const char *cursor;  /* ?cursor=: what to resume from, if the credentials are good; or NULL */
 };
 
@@ -24,6 +25,7 @@ struct websocket_upgrade {
     const char *const *dialects;
     /* Whether ?dialect= may be NAME; a handshake with another one is refused. */
     bool (*knows)(const char *name);
+    bool deflates; /* whether permessage-deflate is offered, without context takeover */
     /* ERROR_NONE if one more socket may come from ADDRESS, else what to answer. NULL: always. */
     enum error_code (*admits)(void *data, guint64 address);
     /* The reply 101 has been sent; from here the connection belongs to the callee. It must not call

@@ -4,7 +4,9 @@
  *
  * Output: "trestle-media WIDTH HEIGHT\n", then for each part "NAME TYPE LENGTH WIDTH HEIGHT\n" and
  * its bytes. The part "clean" is the picture itself without what is not the picture. Status 0 if
- * that is there; a picture that is too large to be decoded has no other.
+ * that is there; a picture that is too large to be decoded has no other. For a large JPEG it comes
+ * once more at the end, in progressive scans: it takes the place of the first one, which stays if
+ * this process is ended on the way there.
  *
  * With an argument it becomes ffmpeg or ffprobe, see tool.h. */
 #include "config.h"
@@ -16,6 +18,7 @@
 
 #include "bridge/base/image.h"
 #include "bridge/image/parts.h"
+#include "bridge/image/progress.h"
 #include "bridge/image/sandbox.h"
 #include "bridge/image/scrub.h"
 #include "bridge/image/tool.h"
@@ -66,6 +69,13 @@ static int picture_run(void)
     if (!sandbox_write(line, strlen(line)) || !part_write(&whole))
         return 1;
     parts_make(clean->data, clean->len, part_write);
+    g_autoptr(GByteArray) progressive =
+        head.format == IMAGE_JPEG ? jpeg_progress(clean->data, clean->len) : NULL;
+    if (progressive) {
+        whole.data = progressive->data;
+        whole.length = progressive->len;
+        part_write(&whole);
+    }
     return 0;
 }
 

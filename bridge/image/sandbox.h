@@ -33,8 +33,9 @@ bool sandbox_enter(const struct sandbox *limits, unsigned last);
 /* Of RESOURCE this process has MOST from now on, and cannot ask for more. */
 bool sandbox_limit(__rlimit_resource_t resource, rlim_t most);
 
-/* A filter that lets only system calls pass which every program makes; others fail, as if there
- * were no right to them. NULL: it could not be made. For seccomp_load(), then seccomp_release(). */
+/* A filter that lets only system calls pass which every program makes, threads among them but no
+ * other process; others fail, as if there were no right to them. NULL: it could not be made. For
+ * seccomp_load(), then seccomp_release(). */
 scmp_filter_ctx sandbox_filter_new(void);
 
 /* FILTER lets COUNT system calls of CALLS pass, too. */

@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A wall for files, seccomp for the rest: both outlast the exec. */
 #include "config.h"
 
 #include <glib.h>
-#include <seccomp.h>
-#include <stdbool.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#include "bridge/image/sandbox.h"
+#include "bridge/image/fence.h"
 #include "bridge/image/tool.h"
-#include "bridge/image/wall.h"
 
 #define FFMPEG "/usr/bin/ffmpeg"
 #define FFPROBE "/usr/bin/ffprobe"
 #define INPUT "/proc/self/fd/3"
 #define OUTPUT "/proc/self/fd/4"
-#define MEMORY_MAX (2048UL * 1024 * 1024)
-#define SECONDS_MAX 900
-#define FILE_MAX (2048UL * 1024 * 1024)
 
 /* What may be read: formats that people send, none that names other files. */
 #define FORMATS "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,flac,mp3,aac,avi,mpegts,amr,aiff,caf"
 #define QUIET "-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file,pipe"
 #define FROM "-format_whitelist", FORMATS, "-threads", "1", "-i", INPUT
+/* How much was made, to standard output, now and then and at the end. */
+#define TOLD "-progress", "pipe:1", "-stats_period", "30"
 #define BARE "-map_metadata", "-1", "-map_chapters", "-1", "-threads", "1"
 
 /* One file, of which the playlist on standard output names parts. */
@@ -49,7 +43,7 @@ static const struct {
       "scale='min(1280,iw)':'min(1280,ih)':force_original_aspect_ratio=decrease", BARE, "-c:v",
       "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p", "-f", "image2pipe", "pipe:1"}},
     {"copy",
-     {FFMPEG, QUIET, FROM, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", BARE, "-movflags",
+     {FFMPEG, QUIET, TOLD, FROM, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", BARE, "-movflags",
       "+faststart", "-f", "mp4", OUTPUT}},
     {"stream",
      {FFMPEG, QUIET, FROM, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", BARE, STREAM}},
@@ -79,6 +73,7 @@ static const struct {
     {"mp4",
      {FFMPEG,
       QUIET,
+      TOLD,
       FROM,
       "-map",
       "0:v:0",
@@ -107,48 +102,16 @@ static const struct {
       OUTPUT}},
 };
 
-/* What programs are made of. */
-static const char *const program_files[] = {
-    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", NULL};
-
-/* Beyond what every program makes. */
-static const int tool_calls[] = {
-    SCMP_SYS(pwrite64), SCMP_SYS(openat),        SCMP_SYS(prctl),         SCMP_SYS(getrusage),
-    SCMP_SYS(statfs),   SCMP_SYS(get_mempolicy), SCMP_SYS(set_mempolicy), SCMP_SYS(mlock),
-    SCMP_SYS(munlock),  SCMP_SYS(ftruncate),     SCMP_SYS(execve),
-};
-
-static bool calls_forbid(void)
-{
-    scmp_filter_ctx filter = sandbox_filter_new();
-    bool done = filter && sandbox_filter_allow(filter, tool_calls, G_N_ELEMENTS(tool_calls)) &&
-                seccomp_load(filter) == 0;
-    seccomp_release(filter);
-    return done;
-}
-
-static int wall_run(void)
-{
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && wall_build(program_files) ? 0 : 1;
-}
-
 int tool_run(const char *what)
 {
     static char *const nothing[] = {NULL};
     if (strcmp(what, "wall") == 0)
-        return wall_run();
+        return fence_keeps_files() ? 0 : 1;
     for (size_t i = 0; i < G_N_ELEMENTS(tools); i++) {
         const char *const *arguments = tools[i].arguments;
         if (strcmp(tools[i].name, what) != 0)
             continue;
-        close_range(5, ~0U, 0);
-        bool limited = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-                       sandbox_limit(RLIMIT_CORE, 0) && sandbox_limit(RLIMIT_CPU, SECONDS_MAX) &&
-                       (SANITIZED || sandbox_limit(RLIMIT_AS, MEMORY_MAX)) &&
-                       sandbox_limit(RLIMIT_FSIZE, FILE_MAX);
-        if (limited)
-            wall_build(program_files);
-        if (!limited || !calls_forbid())
+        if (!fence_enter())
             return 2;
         execve(arguments[0], (char *const *)(guintptr)arguments, nothing);
         return 127;

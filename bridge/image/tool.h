@@ -9,10 +9,11 @@
  *  wave    its sound, 4000 samples a second of 16 bits, the machine's order
  *  ogg     its sound as it is, in Ogg
  *  poster  its first picture, a JPEG
- *  copy    to 4: as it is, in MP4, without what is no sound or picture
+ *  copy    to 4: as it is, in MP4, without what is no sound or picture; to standard output how much
+ *          that is (-progress)
  *  stream  to 4: as it is, in MPEG-TS; to standard output a playlist of its segments (HLS)
  *  low     likewise, of at most 640 × 360
- *  mp4     to 4: H.264 of at most 1280 × 720 at 30 pictures a second, AAC, in MP4
- * They can open what programs are made of, and nothing else; no network, no other process; memory,
- * time and size have limits. Does not return but with an exit status. */
+ *  mp4     to 4: H.264 of at most 1280 × 720 at 30 pictures a second, AAC, in MP4;
+ *          likewise
+ * Runs as fence_enter() says. Does not return but with an exit status. */
 int tool_run(const char *what);

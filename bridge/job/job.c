@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The runner asks once a second for what is due. What it begins is locked in the database for a
  * while; how it ended is written with the lock's own time, so that a run that was given up ends
- * nothing. */
+ * nothing. What a process was at that is gone is let go, so that nobody waits for its locks. */
 #include "config.h"
 
 #include <string.h>
 
 #include "bridge/base/clock.h"
+#include "bridge/base/id.h"
 #include "bridge/base/log.h"
 #include "bridge/base/metrics.h"
 #include "bridge/cluster/bus.h"
 #include "bridge/cluster/lease.h"
+#include "bridge/core/change.h"
 #include "bridge/core/core.h"
 #include "bridge/job/job.h"
 #include "bridge/loop/loop.h"
 
 #define ENSURE_INTERVAL (600 * G_USEC_PER_SEC) /* the jobs that there must be are looked after */
 #define STATE_INTERVAL (10 * G_USEC_PER_SEC)   /* the metrics are */
+#define RELEASE_INTERVAL (10 * G_USEC_PER_SEC) /* locks of others who are gone are */
+#define TAKER_BYTES 8
 #define LOCK_DEFAULT 60
 #define RETRY_DEFAULT 10
 #define RETRY_MAX_DEFAULT 3600
+#define DAY 86400
 
 /* Kinds that take each other's places, and those of no other pool. */
 struct pool {
@@ -30,20 +35,22 @@ struct pool {
     bool asking;
 };
 
-/* How many of each pool run at a time. trestle-fetch has one place more than that, for users who
- * wait themselves. */
-static const unsigned running_max[JOB_POOLS] = {[JOB_NEAR] = 4, [JOB_FAR] = 3, [JOB_MEDIA] = 4};
+/* How many of each pool run at a time. trestle-fetch has one place more than JOB_FAR and JOB_SLOW,
+ * for users who wait themselves. */
+static const unsigned running_max[JOB_POOLS] = {
+    [JOB_NEAR] = 4, [JOB_FAR] = 3, [JOB_SLOW] = 3, [JOB_MEDIA] = 4};
 
 struct jobs {
     struct core *core;
     GHashTable *kinds; /* name → const struct job_kind *, borrowed */
     char *steady;      /* names of those with an interval */
+    char *taker;       /* this process, by a name that no other has had */
     struct pool pools[JOB_POOLS];
     struct lease *lease; /* NULL: this is the only instance */
     guint timer;
     bool left;
-    bool freed;                 /* but jobs are running: the last one takes it with it */
-    gint64 ensure_at, state_at; /* clock_monotonic: when it is time again */
+    bool freed; /* but jobs are running: the last one takes it with it */
+    gint64 ensure_at, release_at, state_at; /* clock_monotonic: when it is time again */
 };
 
 struct job {
@@ -150,6 +157,11 @@ void job_conclude(struct job *job, enum error_code error, bool more)
         job_end(job, more ? JOB_MORE : JOB_DONE, NULL, NULL);
 }
 
+void job_changed(const struct change_result *result, void *job)
+{
+    job_conclude(job, change_error(result), json_is_true(json_object_get(result->json, "more")));
+}
+
 static void run_reaped(const struct rows *rows, enum error_code error, void *data)
 {
     struct job *job = data;
@@ -166,6 +178,13 @@ void job_reap(struct job *job, enum query query, const char *const *values)
 {
     archive_query(job->jobs->core->archive, query, values, run_reaped, job);
     loop_wake();
+}
+
+void job_reap_older(struct job *job, enum query query, gint64 days, const char *most)
+{
+    char age[24];
+    g_snprintf(age, sizeof age, "%" G_GINT64_FORMAT, days * DAY);
+    job_reap(job, query, (const char *[]){age, most});
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
@@ -202,9 +221,15 @@ static void jobs_take(struct pool *pool)
     if (!pool->names || pool->asking || pool->running >= pool->most)
         return;
     g_snprintf(limit, sizeof limit, "%u", pool->most - pool->running);
-    const char *values[] = {pool->names, pool->locks, limit};
+    const char *values[] = {pool->names, pool->locks, limit, pool->jobs->taker};
     pool->asking = true;
     archive_query(pool->jobs->core->archive, QUERY_JOB_TAKE, values, job_taken, pool);
+}
+
+/* LIST is an array of PostgreSQL that is not closed yet, TEXT a name without anything to quote. */
+static void list_add(GString *list, const char *text)
+{
+    g_string_append_printf(list, "%s%s", list->len > 1 ? "," : "", text);
 }
 
 static void jobs_ensured(const struct rows *rows, enum error_code error, void *data)
@@ -213,6 +238,29 @@ static void jobs_ensured(const struct rows *rows, enum error_code error, void *d
     (void)rows;
     if (error != ERROR_NONE)
         jobs->ensure_at = 0;
+}
+
+static void jobs_released(const struct rows *rows, enum error_code error, void *data)
+{
+    (void)data;
+    if (error != ERROR_NONE || rows_count(rows) != 1) /* soon again */
+        return;
+    gint64 released = rows_integer(rows, 0, JOB_RELEASE_RELEASED);
+    if (released > 0)
+        log_info(AREA_CORE, "jobs-released", "count=%" G_GINT64_FORMAT, released);
+}
+
+/* Of those that are at work, this instance and the others that are here may be. */
+static void jobs_release(struct jobs *jobs)
+{
+    g_auto(GStrv) others = bus_instance_names(jobs->core);
+    g_autoptr(GString) present = g_string_new("{");
+    list_add(present, jobs->taker);
+    for (char **other = others; *other; other++)
+        list_add(present, *other);
+    g_string_append_c(present, '}');
+    const char *values[] = {present->str};
+    archive_query(jobs->core->archive, QUERY_JOB_RELEASE, values, jobs_released, NULL);
 }
 
 static void state_read(const struct rows *rows, enum error_code error, void *data)
@@ -240,6 +288,10 @@ void jobs_tick(struct jobs *jobs)
         jobs->ensure_at = now + ENSURE_INTERVAL;
         const char *values[] = {jobs->steady};
         archive_query(archive, QUERY_JOB_ENSURE, values, jobs_ensured, jobs);
+    }
+    if (now >= jobs->release_at && bus_settling(jobs->core) == 0) {
+        jobs->release_at = now + RELEASE_INTERVAL;
+        jobs_release(jobs);
     }
     if (now >= jobs->state_at) {
         jobs->state_at = now + STATE_INTERVAL;
@@ -272,15 +324,10 @@ void job_add(struct core *core, const char *kind, const char *key, gint64 wall, 
 static void lease_changed(void *data)
 {
     struct jobs *jobs = data;
-    jobs->ensure_at = jobs->state_at = 0;
+    jobs->ensure_at = jobs->release_at = jobs->state_at = 0;
     metric_set(METRIC_JOBS_DUE, 0); /* who runs them knows */
     metric_set(METRIC_JOBS_LATE, 0);
     metric_set(METRIC_JOBS_FAILING, 0);
-}
-
-static void list_add(GString *list, const char *text)
-{
-    g_string_append_printf(list, "%s%s", list->len > 1 ? "," : "", text);
 }
 
 static void kind_add(struct jobs *jobs, const struct job_kind *kind, GString *names[],
@@ -326,6 +373,7 @@ struct jobs *jobs_new(struct core *core, const struct job_kind *const *kinds)
     struct lease_callbacks callbacks = {lease_changed, lease_changed};
     jobs->core = core;
     kinds_read(jobs, kinds);
+    jobs->taker = bus_instance(core) ? g_strdup(bus_instance(core)) : random_hex(TAKER_BYTES);
     if (bus_instance(core))
         jobs->lease = lease_new(core, "jobs", &callbacks, jobs);
     jobs->timer = g_timeout_add_seconds(1, on_timer, jobs);
@@ -349,6 +397,7 @@ void jobs_free(struct jobs *jobs)
     lease_free(jobs->lease);
     g_hash_table_unref(jobs->kinds);
     g_free(jobs->steady);
+    g_free(jobs->taker);
     for (size_t i = 0; i < JOB_POOLS; i++) {
         g_clear_pointer(&jobs->pools[i].names, g_free);
         g_clear_pointer(&jobs->pools[i].locks, g_free);

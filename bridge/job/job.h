@@ -3,14 +3,15 @@
  * table jobs, so that neither a restart nor the end of an instance loses one.
  *
  * A kind of job is a row of a table that a feature has (struct feature, `jobs`). A run may happen
- * twice, when a process dies in the midst of it or takes longer than `lock`: it must be harmless
- * then. Jobs of kinds that no feature has stay where they are. */
+ * twice, when a process dies in the midst of it (then the next begins it at once) or takes longer
+ * than `lock`: it must be harmless then. Jobs of kinds that no feature has stay where they are. */
 #pragma once
 
 #include <glib.h>
 
 #include "bridge/archive/archive.h"
 
+struct change_result;
 struct core;
 struct job;
 struct jobs;
@@ -18,7 +19,8 @@ struct jobs;
 /* Kinds of one pool wait for each other, and for no others. */
 enum job_pool {
     JOB_NEAR,  /* it waits for the database and the disk */
-    JOB_FAR,   /* for machines of others */
+    JOB_FAR,   /* for machines of others, seconds at most */
+    JOB_SLOW,  /* for those, and for minutes: large files, and who has to listen to something */
     JOB_MEDIA, /* for programs and scanners that take minutes, or for the store of files */
     JOB_POOLS
 };
@@ -51,10 +53,16 @@ void job_end(struct job *job, enum job_result result, const char *payload, const
 /* The same of what says itself how it went: with an ERROR it has failed, else it is done, but for
  * MORE. The next run is the same again. */
 void job_conclude(struct job *job, enum error_code error, bool more);
+/* The same of a change, as DONE of change_submit(), with the job as its DATA: its result may have
+ * `more`. */
+void job_changed(const struct change_result *result, void *job);
 
 /* A whole run: QUERY yields one row (rows removed, whether there is more to remove, the next
  * payload), with VALUES as of archive_query(). */
 void job_reap(struct job *job, enum query query, const char *const *values);
+/* The same of what is older than DAYS, at most MOST (a number) at a time: VALUES are the seconds
+ * and that. */
+void job_reap_older(struct job *job, enum query query, gint64 days, const char *most);
 
 /* Asks for a job of KIND with KEY, due at WALL (microseconds since 1970), or changes when the one
  * that is there is due, and its PAYLOAD (JSON). DONE as of archive_query(). In SQL it is job_add(),

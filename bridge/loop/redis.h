@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One channel of a Redis server, on the loop: publishes and listens, never blocks, reconnects by
- * itself (0.1 s to 2 s apart). Two connections, since one that listens may not publish. */
+ * itself (0.1 s to 2 s apart), to whichever of several servers is the primary. Two connections,
+ * since one that listens may not publish. */
 #pragma once
 
 #include <glib.h>
@@ -18,8 +19,8 @@ struct redis_callbacks {
     void (*message)(const char *bytes, size_t length, void *data);
 };
 
-/* URL is redis://[:password@]address[:port]. Connects once a channel is chosen. */
-struct redis *redis_new(const char *url, const struct redis_callbacks *callbacks, void *data);
+/* URLS as for redis_servers_new(). Connects once a channel is chosen. */
+struct redis *redis_new(const char *urls, const struct redis_callbacks *callbacks, void *data);
 void redis_free(struct redis *redis); /* not from inside its callbacks; calls none */
 
 /* Changes the channel; the connections are made anew. */

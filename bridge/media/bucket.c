@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bridge/base/options.h"
 #include "bridge/media/bucket.h"
 
 #define CONNECT_SECONDS 10
@@ -15,7 +16,9 @@
 #define SLOW_BYTES 1024
 
 static struct {
-    char *address, *signature, *credentials;
+    char *address, *signature;
+    GMutex lock; /* of what follows */
+    char *credentials;
 } bucket;
 
 static void handle_free(gpointer handle)
@@ -25,17 +28,32 @@ static void handle_free(gpointer handle)
 
 static GPrivate handles = G_PRIVATE_INIT(handle_free);
 
-void bucket_set(const struct bucket_settings *settings)
+void bucket_end(void)
 {
     g_clear_pointer(&bucket.address, g_free);
     g_clear_pointer(&bucket.signature, g_free);
     g_clear_pointer(&bucket.credentials, g_free);
-    if (!settings)
+}
+
+void bucket_begin(const struct options *options)
+{
+    if (!options->media_s3_url || !*options->media_s3_url)
         return;
+    bucket_end();
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    bucket.address = g_strdup(settings->address);
-    bucket.signature = g_strdup_printf("aws:amz:%s:s3", settings->region);
-    bucket.credentials = g_strdup_printf("%s:%s", settings->key, settings->secret);
+    bucket.address = g_strdup(options->media_s3_url);
+    bucket.signature = g_strdup_printf("aws:amz:%s:s3", options->media_s3_region);
+    bucket.credentials = g_strdup_printf("%s:%s", options->media_s3_key, options->media_s3_secret);
+}
+
+void bucket_renew(const char *key, const char *secret)
+{
+    if (!bucket.address)
+        return;
+    g_mutex_lock(&bucket.lock);
+    g_free(bucket.credentials);
+    bucket.credentials = g_strdup_printf("%s:%s", key, secret);
+    g_mutex_unlock(&bucket.lock);
 }
 
 bool bucket_is_set(void)
@@ -73,7 +91,9 @@ static CURL *request_new(const char *name, struct curl_slist *headers, struct ta
     curl_easy_reset(handle);
     curl_easy_setopt(handle, CURLOPT_URL, url);
     curl_easy_setopt(handle, CURLOPT_AWS_SIGV4, bucket.signature);
-    curl_easy_setopt(handle, CURLOPT_USERPWD, bucket.credentials);
+    g_mutex_lock(&bucket.lock);
+    curl_easy_setopt(handle, CURLOPT_USERPWD, bucket.credentials); /* copies it */
+    g_mutex_unlock(&bucket.lock);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, taking);

@@ -9,12 +9,16 @@
 
 #include "bridge/base/error.h"
 
-/* ADDRESS: "https://host/bucket" or with a path behind it. All is copied. */
-struct bucket_settings {
-    const char *address, *region, *key, *secret;
-};
-void bucket_set(const struct bucket_settings *settings); /* NULL: there is none */
+struct options;
+
+/* That of media.s3_url, an "https://host/bucket" or with a path behind it; nothing where that is
+ * empty. What it needs of OPTIONS is copied. */
+void bucket_begin(const struct options *options);
+void bucket_end(void);
 bool bucket_is_set(void);
+/* What is asked for from now on is signed with KEY and SECRET (copied). Nothing without a bucket.
+ */
+void bucket_renew(const char *key, const char *secret);
 
 /* NAME: of an object below the address. */
 bool bucket_read(const char *name, guint64 offset, guint8 *ret_bytes, size_t length);

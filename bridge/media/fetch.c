@@ -11,7 +11,7 @@
 #include "bridge/loop/loop.h"
 #include "bridge/media/fetch.h"
 
-#define RUNNING_MAX 4
+#define RUNNING_MAX 7 /* see running_max of job.c */
 #define WAITING_MAX 64
 #define HEAD_MAX 4096 /* bytes of the two lines before what came */
 #define FACTS_MAX 32768

@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <openssl/crypto.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +17,7 @@
 #include "bridge/loop/disk.h"
 #include "bridge/media/film.h"
 #include "bridge/media/plain.h"
+#include "bridge/media/probe.h"
 #include "bridge/media/vault.h"
 #include "bridge/media/wave.h"
 
@@ -26,8 +26,8 @@
 #define SOUND_MAX (64 * 1024 * 1024)
 #define POSTER_MAX (8 * 1024 * 1024)
 #define SECONDS_MAX 60
-#define DURATION_MAX (G_MAXINT32 / 1000) /* seconds; who says more is not believed */
-#define FILM_SECONDS_MAX 1800            /* of the clock; the program has less of the processor */
+#define PROGRESS_MAX (256 * 1024)
+#define FILM_SECONDS_MAX 1800 /* of the clock; the program has less of the processor */
 
 struct filming {
     struct disk_work work;
@@ -39,6 +39,7 @@ struct filming {
     struct child *child;
     bool copies; /* it is what clients can show already */
     bool opus;
+    double seconds; /* as it says */
     int width, height;
     unsigned stream;  /* how many of ladder[] were begun */
     json_t *segments; /* of the one that is made: [[milliseconds, offset, bytes], …] */
@@ -67,6 +68,19 @@ static void filming_end(struct filming *filming)
     json_decref(filming->facts);
     json_decref(filming->segments);
     g_free(filming);
+}
+
+/* ---- How long it is -------------------------------------------------------------------------- */
+
+/* Whether it may last SECONDS, as it says or as was seen. */
+static bool length_is_fine(struct filming *filming, double seconds)
+{
+    if (seconds > 0 && seconds < PROBE_DURATION_MAX)
+        json_object_set_new(filming->facts, "duration", json_integer((json_int_t)(seconds * 1000)));
+    if (filming->plan.most_seconds <= 0 || seconds <= (double)filming->plan.most_seconds + 1)
+        return true;
+    filming->error = ERROR_TOO_LARGE;
+    return false;
 }
 
 /* ---- Programs -------------------------------------------------------------------------------- */
@@ -190,43 +204,11 @@ static void film_store(struct filming *filming, const char *type)
 /* ---- Streams --------------------------------------------------------------------------------- */
 
 #define PLAYLIST_MAX (512 * 1024)
-#define SEGMENTS_MAX 5000
-#define BYTES_MAX (1LL << 40)
-#define DAY 86400
 
 static const struct {
     const char *part;
     int side; /* the shorter one of its picture, at most */
 } ladder[] = {{"720.ts", 720}, {"360.ts", 360}};
-
-static bool segment_is_sane(double seconds, json_int_t offset, json_int_t length)
-{
-    return seconds >= 0 && seconds <= DAY && offset >= 0 && offset <= BYTES_MAX && length > 0 &&
-           length <= BYTES_MAX;
-}
-
-/* The segments that a playlist of byte ranges names. NULL: none. */
-static json_t *playlist_read(const struct buffer *output)
-{
-    g_autofree char *text = g_strndup(output->data, output->length);
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    json_t *segments = json_array();
-    double seconds = 0;
-    for (guint i = 0; lines[i] && json_array_size(segments) < SEGMENTS_MAX; i++) {
-        json_int_t length, offset;
-        if (g_str_has_prefix(lines[i], "#EXTINF:"))
-            seconds = g_ascii_strtod(lines[i] + strlen("#EXTINF:"), NULL);
-        else if (sscanf(lines[i], "#EXT-X-BYTERANGE:%" JSON_INTEGER_FORMAT "@%" JSON_INTEGER_FORMAT,
-                        &length, &offset) == 2 &&
-                 segment_is_sane(seconds, offset, length))
-            json_array_append_new(
-                segments, json_pack("[I, I, I]", (json_int_t)(seconds * 1000), offset, length));
-    }
-    if (json_array_size(segments) > 0)
-        return segments;
-    json_decref(segments);
-    return NULL;
-}
 
 /* It has the segments by which it is played. */
 static void run_store_stream(struct disk_work *work)
@@ -267,7 +249,7 @@ static void stream_stored(struct disk_work *work)
 /* One that cannot be made is left out: there is the MP4. */
 static void stream_made(struct filming *filming, const struct buffer *output, bool well)
 {
-    filming->segments = well ? playlist_read(output) : NULL;
+    filming->segments = well ? probe_segments(output->data, output->length) : NULL;
     if (!filming->segments) {
         stream_next(filming);
         return;
@@ -303,8 +285,9 @@ static void stream_next(struct filming *filming)
 
 static void film_made(struct filming *filming, const struct buffer *output, bool well)
 {
-    (void)output;
-    if (!well)
+    double seconds = well ? probe_progress(output->data, output->length) : 0;
+    bool lied = fabs(seconds - filming->seconds) > 1;
+    if (!well || (lied && !length_is_fine(filming, seconds)))
         filming_end(filming);
     else
         film_store(filming, "video/mp4");
@@ -312,8 +295,8 @@ static void film_made(struct filming *filming, const struct buffer *output, bool
 
 static void film_begin(struct filming *filming)
 {
-    static const struct step copy = {"copy", 1024, FILM_SECONDS_MAX, film_made};
-    static const struct step mp4 = {"mp4", 1024, FILM_SECONDS_MAX, film_made};
+    static const struct step copy = {"copy", PROGRESS_MAX, FILM_SECONDS_MAX, film_made};
+    static const struct step mp4 = {"mp4", PROGRESS_MAX, FILM_SECONDS_MAX, film_made};
     step_begin(filming, filming->copies ? &copy : &mp4, NULL);
 }
 
@@ -373,11 +356,13 @@ static void wave_made(struct filming *filming, const struct buffer *output, bool
     static const struct step ogg = {"ogg", SOUND_MAX, SECONDS_MAX, ogg_made};
     size_t count = output->length / sizeof(gint16);
     g_autofree char *drawn = NULL;
+    if (!length_is_fine(filming, (double)count / SAMPLES_A_SECOND)) { /* whatever it said before */
+        filming_end(filming);
+        return;
+    }
     if (well && count > 0) {
         g_autofree gint16 *samples = g_memdup2(output->data, count * sizeof(gint16));
         drawn = wave_draw(samples, count);
-        json_object_set_new(filming->facts, "duration",
-                            json_integer((json_int_t)(count * 1000 / SAMPLES_A_SECOND)));
     }
     if (drawn)
         json_object_set_new(filming->facts, "waveform", json_string(drawn));
@@ -389,92 +374,24 @@ static void wave_made(struct filming *filming, const struct buffer *output, bool
 
 /* ---- What it is ------------------------------------------------------------------------------ */
 
-static bool text_is(const json_t *object, const char *name, const char *wanted)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text && strcmp(text, wanted) == 0;
-}
-
-static bool is_turned(const json_t *stream)
-{
-    const json_t *first = json_array_get(json_object_get(stream, "side_data_list"), 0);
-    json_int_t angle = json_integer_value(json_object_get(first, "rotation"));
-    return angle % 180 != 0;
-}
-
-static bool stream_is_slow(const json_t *stream)
-{
-    const char *rate = json_string_value(json_object_get(stream, "avg_frame_rate"));
-    const char *slash = rate ? strchr(rate, '/') : NULL;
-    double times = slash ? atof(rate) / MAX(atof(slash + 1), 1) : 0;
-    return times > 0 && times <= 31;
-}
-
-static void stream_read(struct filming *filming, const json_t *stream)
-{
-    filming->opus = filming->opus || text_is(stream, "codec_name", "opus");
-    if (!text_is(stream, "codec_type", "video") || filming->width > 0)
-        return;
-    json_int_t width = json_integer_value(json_object_get(stream, "width"));
-    json_int_t height = json_integer_value(json_object_get(stream, "height"));
-    bool turned = is_turned(stream);
-    filming->width = (int)CLAMP(turned ? height : width, 0, 65535);
-    filming->height = (int)CLAMP(turned ? width : height, 0, 65535);
-    filming->copies = text_is(stream, "codec_name", "h264") &&
-                      text_is(stream, "pix_fmt", "yuv420p") && MIN(width, height) <= 720 &&
-                      MAX(width, height) <= 1280 && stream_is_slow(stream);
-}
-
-/* Every sound of a video that is copied must be one that players know. */
-static bool sounds_are_known(const json_t *streams)
-{
-    size_t i;
-    const json_t *stream;
-    json_array_foreach(streams, i, stream)
-    {
-        if (text_is(stream, "codec_type", "audio") && !text_is(stream, "codec_name", "aac"))
-            return false;
-    }
-    return true;
-}
-
-/* Reads what ffprobe says; false: nothing that can be gone on with. */
-static bool probe_read(struct filming *filming, const json_t *said)
-{
-    size_t i;
-    const json_t *stream;
-    const json_t *streams = json_object_get(said, "streams");
-    const char *text =
-        json_string_value(json_object_get(json_object_get(said, "format"), "duration"));
-    double seconds = text ? g_ascii_strtod(text, NULL) : 0;
-    json_array_foreach(streams, i, stream) stream_read(filming, stream);
-    filming->copies = filming->copies && sounds_are_known(streams);
-    if (json_array_size(streams) == 0 || (filming->plan.video && filming->width == 0)) {
-        filming->error = ERROR_UNPROCESSABLE;
-        return false;
-    }
-    if (isfinite(seconds) && seconds > 0 && seconds < DURATION_MAX)
-        json_object_set_new(filming->facts, "duration", json_integer((json_int_t)(seconds * 1000)));
-    if (filming->plan.most_seconds > 0 && seconds > (double)filming->plan.most_seconds + 1) {
-        filming->error = ERROR_TOO_LARGE;
-        return false;
-    }
-    return true;
-}
-
 static void probe_done(struct filming *filming, const struct buffer *output, bool well)
 {
     static const struct step wave = {"wave", SOUND_MAX, SECONDS_MAX, wave_made};
     static const struct step poster = {"poster", POSTER_MAX, SECONDS_MAX, poster_made};
-    json_t *said = well ? json_loadb(output->data, output->length, 0, NULL) : NULL;
-    if (!said)
+    struct probe probe = {0};
+    bool goes_on = well && probe_read(output->data, output->length, &probe) &&
+                   (!filming->plan.video || probe.width > 0);
+    if (!goes_on)
         filming->error = ERROR_UNPROCESSABLE;
-    bool goes_on = said && probe_read(filming, said);
-    json_decref(said);
-    if (!goes_on) {
+    if (!goes_on || !length_is_fine(filming, probe.seconds)) {
         filming_end(filming);
         return;
     }
+    filming->seconds = probe.seconds;
+    filming->width = probe.width;
+    filming->height = probe.height;
+    filming->copies = probe.copies;
+    filming->opus = probe.opus;
     if (filming->plan.video) {
         json_object_set_new(filming->facts, "width", json_integer(filming->width));
         json_object_set_new(filming->facts, "height", json_integer(filming->height));

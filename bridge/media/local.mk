@@ -9,8 +9,9 @@ libmedia_a_SOURCES = \
   bridge/media/intake.c bridge/media/intake.h \
   bridge/media/lock.c bridge/media/lock.h \
   bridge/media/media.c bridge/media/media.h \
-  bridge/media/outtake.c bridge/media/outtake.h \
+  bridge/media/outtake.c bridge/media/part_reader.c bridge/media/outtake.h bridge/media/part_reader.h \
   bridge/media/plain.c bridge/media/plain.h \
+  bridge/media/probe.c bridge/media/probe.h \
   bridge/media/render.c bridge/media/render.h \
   bridge/media/scan.c bridge/media/scan.h \
   bridge/media/shelf.c bridge/media/shelf.h \

@@ -22,10 +22,16 @@ static struct {
     bool films;
 } media;
 
+bool media_has_cdn(const struct options *options)
+{
+    return options->media_cdn && *options->media_cdn;
+}
+
 static void links_set(const struct options *options)
 {
     guint8 keys[KEYS_MAX][32];
     struct file_link_settings settings = {.url = options->media_url,
+                                          .cdn = media_has_cdn(options) ? options->media_cdn : NULL,
                                           .keys = keys,
                                           .key_count = vault_link_keys(media.vault, keys, KEYS_MAX),
                                           .seconds = options->media_link_time};
@@ -52,15 +58,37 @@ void media_start(const struct options *options)
     media.films = strcmp(options->media_ffmpeg, "on") == 0 &&
                   g_file_test("/usr/bin/ffmpeg", G_FILE_TEST_IS_EXECUTABLE);
     links_set(options);
-    if (options->media_s3_url && *options->media_s3_url) {
-        struct bucket_settings bucket = {options->media_s3_url, options->media_s3_region,
-                                         options->media_s3_key, options->media_s3_secret};
-        bucket_set(&bucket);
-    }
+    bucket_begin(options);
     disk_start();
     render_start();
     if (media.films)
         film_start();
+}
+
+static void vault_renew(const struct options *options, const struct options *fresh)
+{
+    g_autoptr(GError) error = NULL;
+    struct vault *vault = vault_new(fresh->media_key, &error);
+    if (!vault) {
+        log_warning(AREA_MAIN, "store-keys-kept", "reason=\"%s\"", error->message);
+        return;
+    }
+    bool same = strcmp(vault_newest(vault), vault_newest(media.vault)) == 0;
+    vault_free(media.vault);
+    media.vault = vault;
+    links_set(options);
+    if (!same)
+        log_info(AREA_MAIN, "store-keys-read", "newest=%s", vault_newest(vault));
+}
+
+void media_renew(const struct options *options, const struct options *fresh)
+{
+    if (!media.folder)
+        return;
+    if (fresh->media_key)
+        vault_renew(options, fresh);
+    if (fresh->media_s3_key && fresh->media_s3_secret)
+        bucket_renew(fresh->media_s3_key, fresh->media_s3_secret);
 }
 
 void media_stop(void)
@@ -69,9 +97,19 @@ void media_stop(void)
         return;
     disk_stop();
     file_links_set(NULL);
-    bucket_set(NULL);
+    bucket_end();
     g_clear_pointer(&media.vault, vault_free);
     media.folder = NULL;
+}
+
+bool media_has_classifier(const struct options *options)
+{
+    return options->media_classifier_url && *options->media_classifier_url;
+}
+
+bool media_is_judged(const struct options *options)
+{
+    return options->media_scanner || media_has_classifier(options);
 }
 
 bool media_is_on(void)

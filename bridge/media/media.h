@@ -13,8 +13,15 @@ struct options;
  * store; one that cannot be used is logged, and is not there either. */
 void media_start(const struct options *options);
 void media_stop(void);
+/* Takes the keys of the store and the credentials of its bucket from FRESH, the rest is as OPTIONS
+ * said at the start. What has no key in it, or a malformed one, is logged, and the keys stay. */
+void media_renew(const struct options *options, const struct options *fresh);
 
 bool media_is_on(void);
+bool media_has_classifier(const struct options *options);
+/* Whether somebody looks at files before they are handed out. */
+bool media_is_judged(const struct options *options);
+bool media_has_cdn(const struct options *options);
 bool media_has_films(void); /* ffmpeg is there, and wanted */
 const char *media_folder(void);
 const struct vault *media_vault(void);

@@ -5,18 +5,12 @@
 
 #include <glib.h>
 
-#include "bridge/base/id.h"
+#include "bridge/media/part_reader.h"
 
 struct request;
 
 struct outtake {
-    const char *folder;
-    struct uuid file;
-    const char *part;
-    const guint8 *key; /* copied, as all else */
-    guint64 size;      /* of the whole part */
-    guint64 first;     /* which bytes are asked for: LENGTH from there on */
-    guint64 length;
+    struct part_place place;
     const char *content_type; /* static text */
     unsigned status;
 };

@@ -16,7 +16,7 @@
 #include "bridge/media/render.h"
 #include "bridge/media/vault.h"
 
-#define MADE_MAX (32 * 1024 * 1024) /* bytes of all parts, besides the file itself */
+#define MADE_MAX (32 * 1024 * 1024) /* bytes of all parts, besides the file itself, twice */
 #define SECONDS_MAX 60
 #define PARTS_MAX 16
 
@@ -69,30 +69,48 @@ static bool line_next(struct cursor *cursor, char *ret_line, size_t size)
     return true;
 }
 
-static bool part_store(const struct render_parts_plan *plan, struct cursor *cursor, json_t *parts,
-                       enum error_code *ret_error)
-{
-    char line[160], name[24], type[48];
+/* What the program says of a part, and where that lies. */
+struct told {
+    char name[24], type[48];
+    const char *bytes;
     size_t length;
     int width, height;
-    if (!line_next(cursor, line, sizeof line) ||
-        sscanf(line, "%23[a-z0-9.] %47[a-z/] %zu %d %d", name, type, &length, &width, &height) !=
-            5 ||
-        length == 0 || length > cursor->left)
+};
+
+/* The next part, if all of it is there. */
+static bool part_next(struct cursor *cursor, struct told *ret)
+{
+    char line[160];
+    if (cursor->left == 0 || !line_next(cursor, line, sizeof line) ||
+        sscanf(line, "%23[a-z0-9.] %47[a-z/] %zu %d %d", ret->name, ret->type, &ret->length,
+               &ret->width, &ret->height) != 5 ||
+        ret->length == 0 || ret->length > cursor->left)
         return false;
-    const char *kept = strcmp(name, "clean") == 0 ? plan->clean : name;
-    struct plain_place place = {plan->folder, plan->file, kept, plan->key};
-    *ret_error = plain_store(&place, (const guint8 *)cursor->at, length);
-    if (*ret_error != ERROR_NONE)
-        return false;
-    g_autofree char *sha256 =
-        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)cursor->at, length);
-    json_array_append_new(parts, json_pack("{s:s, s:s, s:I, s:i, s:i, s:s}", "name", kept, "type",
-                                           type, "size", (json_int_t)length, "width", width,
-                                           "height", height, "sha256", sha256));
-    cursor->at += length;
-    cursor->left -= length;
+    ret->bytes = cursor->at;
+    cursor->at += ret->length;
+    cursor->left -= ret->length;
     return true;
+}
+
+static bool is_clean(const struct told *told)
+{
+    return strcmp(told->name, "clean") == 0;
+}
+
+static enum error_code part_store(const struct render_parts_plan *plan, const struct told *told,
+                                  json_t *parts)
+{
+    const char *kept = is_clean(told) ? plan->clean : told->name;
+    struct plain_place place = {plan->folder, plan->file, kept, plan->key};
+    enum error_code error = plain_store(&place, (const guint8 *)told->bytes, told->length);
+    if (error != ERROR_NONE)
+        return error;
+    g_autofree char *sha256 =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)told->bytes, told->length);
+    json_array_append_new(parts, json_pack("{s:s, s:s, s:I, s:i, s:i, s:s}", "name", kept, "type",
+                                           told->type, "size", (json_int_t)told->length, "width",
+                                           told->width, "height", told->height, "sha256", sha256));
+    return ERROR_NONE;
 }
 
 json_t *render_parts_store(const struct render_parts_plan *plan, GBytes *output, json_t *parts,
@@ -101,12 +119,18 @@ json_t *render_parts_store(const struct render_parts_plan *plan, GBytes *output,
     struct cursor cursor = {0};
     char line[64];
     int width, height;
+    unsigned count = 0, cleans = 0;
+    struct told told;
     cursor.at = g_bytes_get_data(output, &cursor.left);
     if (cursor.left == 0 || !line_next(&cursor, line, sizeof line) ||
         sscanf(line, "trestle-media %d %d", &width, &height) != 2)
         return NULL;
-    while (cursor.left > 0 && json_array_size(parts) < PARTS_MAX &&
-           part_store(plan, &cursor, parts, ret_error)) {
+    for (struct cursor ahead = cursor; count < PARTS_MAX && part_next(&ahead, &told); count++)
+        cleans += is_clean(&told);
+    /* Of the picture itself the last one counts. */
+    while (count-- > 0 && *ret_error == ERROR_NONE && part_next(&cursor, &told)) {
+        if (!is_clean(&told) || --cleans == 0)
+            *ret_error = part_store(plan, &told, parts);
     }
     return json_pack("{s:i, s:i}", "width", width, "height", height);
 }
@@ -172,7 +196,7 @@ static void read_done(struct disk_work *work)
     }
     struct child_plan plan = {.program = program,
                               .input = rendering->bytes,
-                              .output_max = (size_t)rendering->plan.size + MADE_MAX,
+                              .output_max = 2 * (size_t)rendering->plan.size + MADE_MAX,
                               .seconds = SECONDS_MAX,
                               .done = program_ended,
                               .data = rendering};

@@ -24,8 +24,8 @@ struct render_plan {
 };
 
 /* Stores the parts that trestle-media has said in OUTPUT, and adds them to PARTS; what is the
- * picture itself as the part `clean`. Yields { width, height }, a new reference; NULL: it said
- * nothing. In a thread. */
+ * picture itself as the part `clean`, as it was said last. Yields { width, height }, a new
+ * reference; NULL: it said nothing. In a thread. */
 struct render_parts_plan {
     const char *folder;
     struct uuid file;

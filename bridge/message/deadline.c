@@ -19,7 +19,7 @@ static void deadlines_meet(struct job *job)
 
 static void reap_retold(struct job *job)
 {
-    job_reap(job, QUERY_REAP_RETOLD, (const char *[]){"2000"});
+    job_reap(job, QUERY_REAP_RETOLD, (const char *[]){"500"});
 }
 
 static const struct job_kind jobs[] = {

@@ -16,6 +16,7 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/message.h"
 #include "bridge/core/outbox.h"
+#include "bridge/message/judge.h"
 #include "bridge/message/late.h"
 #include "bridge/xmpp/dispatch.h"
 #include "xep/0308_correction.h"
@@ -41,14 +42,10 @@ static void message_edited(const struct change_result *result, void *data)
     change_reply(data, 200, result);
 }
 
-static void message_edit(struct request *request)
+static void edit_submit(struct request *request)
 {
-    struct uuid stanza;
     char id[UUID_TEXT_SIZE], stanza_id[UUID_TEXT_SIZE];
-    if (!content_check_text(request))
-        return;
-    uuid_generate(&stanza);
-    uuid_format(&stanza, stanza_id);
+    uuid_generate_text(stanza_id);
     uuid_format(request_uuid(request, "message_id"), id);
     json_t *arguments = json_pack("{s:s, s:s, s:s, s:I}", "message_id", id, "content",
                                   request_text(request, "content"), "stanza", stanza_id, "window",
@@ -57,10 +54,18 @@ static void message_edit(struct request *request)
                   request);
 }
 
+static void message_edit(struct request *request)
+{
+    if (content_check_text(request))
+        judge_text(request, request_text(request, "content"), NULL,
+                   request_uuid(request, "message_id"), edit_submit);
+}
+
 static const struct operation operations[] = {
     {.method = "PATCH",
      .path = "/api/messages/:message_id",
      .command = "message.edit",
+     .toggle = TOGGLE_MESSAGES,
      .limit = LIMIT_MESSAGES,
      .fields = edit_fields,
      .handle = message_edit,
@@ -93,7 +98,8 @@ static bool on_correction(const struct stanza_context *context)
 {
     const struct core *core = context->data;
     const char *id = correction_parse(context->stanza);
-    if (!id || strlen(id) > FOREIGN_ID_MAX)
+    if (!id || strlen(id) > FOREIGN_ID_MAX ||
+        (context->link && !toggle_is_on(core, TOGGLE_MESSAGES, NULL)))
         return false;
     struct message_late *late = message_late_new(context);
     if (!late)

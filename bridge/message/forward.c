@@ -111,6 +111,7 @@ static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/messages/:message_id/forward",
      .command = "message.forward",
+     .toggle = TOGGLE_MESSAGES,
      .limit = LIMIT_MESSAGES,
      .fields = forward_fields,
      .handle = message_forward,

@@ -46,10 +46,8 @@ static char *usable_id(const char *id)
 
 static char *random_id(void)
 {
-    struct uuid id;
     char text[UUID_TEXT_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, text);
+    uuid_generate_text(text);
     return g_strdup(text);
 }
 
@@ -178,6 +176,11 @@ static void late_stored(enum error_code error, void *data)
 
 static void late_store(struct message_late *late)
 {
+    if (!late->who && !late->filed && !toggle_is_on(late->core, TOGGLE_MESSAGES, NULL)) {
+        late_refuse(late, ERROR_REFUSED);
+        late_free(late);
+        return;
+    }
     struct message_arrival arrived = {.from = late->from,
                                       .to = late->to,
                                       .address = stanza_attr(late->stanza, "from"),

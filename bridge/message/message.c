@@ -249,13 +249,13 @@ static bool on_text(const struct stanza_context *context)
     message_parse(context->stanza, NULL, &message);
     message_text_read(context->stanza, &message, &text);
     gsize most = (gsize)core->options->messages_xmpp_content_max;
+    enum error_code refusal = ERROR_NONE;
     if (text.told == MESSAGE_TOLD && strlen(text.text) > most) {
         g_autofree char *why = g_strdup_printf("The text is longer than %zu bytes", most);
         stanza_refuse(context, &too_long, why);
     } else if (text.told == MESSAGE_TOLD && !context->filed &&
-               !message_is_admitted(core, context->from_bare)) {
-        metric_add(METRIC_STANZAS_LIMITED, 1);
-        stanza_refuse(context, error_info(ERROR_RATE_LIMITED), NULL);
+               (refusal = message_admit(core, context->from_bare)) != ERROR_NONE) {
+        stanza_refuse(context, error_info(refusal), NULL);
     } else if (text.told == MESSAGE_TOLD) {
         take_text(core, context, &message, &text);
     } else if (text.told == MESSAGE_BLANK) {
@@ -355,8 +355,13 @@ static const struct operation operations[] = {
      .path = "/api/conversations/:conversation_id/messages",
      .command = "message",
      .limit = LIMIT_MESSAGES,
+     .toggle = TOGGLE_MESSAGES,
      .fields = send_fields,
      .handle = message_post,
+     .adhoc =
+         &(const struct adhoc){.node = "urn:trestle:user:poll",
+                               .name = "Mine: ask many (a poll, as the API has it)",
+                               .asked = (const char *const[]){"conversation_id", "poll", NULL}},
      .flags = OPERATION_CREATES,
      .reply = "Message",
      .ack = "message",
@@ -375,6 +380,7 @@ static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/messages/conversations/:conversation_id/messages",
      .limit = LIMIT_MESSAGES,
+     .toggle = TOGGLE_MESSAGES,
      .fields = send_fields,
      .handle = message_post,
      .flags = OPERATION_CREATES,
@@ -394,6 +400,7 @@ static const struct operation operations[] = {
      .path = "/api/messages",
      .command = "private_message",
      .limit = LIMIT_MESSAGES,
+     .toggle = TOGGLE_MESSAGES,
      .fields = direct_fields,
      .handle = send_direct,
      .flags = OPERATION_CREATES,

@@ -7,6 +7,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/limit.h"
+#include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/change.h"
 #include "bridge/core/content.h"
@@ -123,6 +124,16 @@ static const struct field vote_fields[] = {
 
 static const struct field message_fields[] = {FIELD_ID_IN_PATH("message_id"), {0}};
 
+static const char *const states[] = {"open", "closed", NULL};
+
+static const struct field list_fields[] = {
+    FIELD_ID_IN_PATH("conversation_id"),
+    {.name = "state", .type = FIELD_CHOICE, .flags = FIELD_IN_QUERY, .choices = states},
+    FIELD_PAGE_LIMIT(100),
+    {.name = "before", .type = FIELD_INTEGER, .flags = FIELD_IN_QUERY, .maximum = G_MAXINT64},
+    {0},
+};
+
 static const char *options_problem(const json_t *options)
 {
     size_t i;
@@ -183,9 +194,19 @@ static const struct operation operations[] = {
      .command = "message.close",
      .fields = message_fields,
      .change = "poll_close",
+     .adhoc =
+         &(const struct adhoc){.node = "urn:trestle:user:poll-close", .name = "Mine: close a poll"},
      .errors = OPERATION_ERROR(FORBIDDEN) | OPERATION_ERROR(CONFLICT),
      .reply = "Message",
      .summary = "Closes a poll of the caller's, or in a group that the caller moderates"},
+    {.method = "GET",
+     .path = "/api/conversations/:conversation_id/polls",
+     .limit = LIMIT_PAGES,
+     .fields = list_fields,
+     .read = QUERY_POLL_PAGE,
+     .reply = "MessagePage",
+     .flags = OPERATION_LISTS,
+     .summary = "Polls of a conversation, the newest first"},
     {0},
 };
 

@@ -25,7 +25,6 @@
 #include "xep/message.h"
 
 #define FOREIGN_ID_MAX 255
-#define DAY 86400
 
 static const char retracted[] =
     "/me retracted a previous message, but your client does not support that.";
@@ -60,10 +59,8 @@ static void change_answer(const struct change_result *result, void *data)
 
 static void message_delete(struct request *request)
 {
-    struct uuid stanza;
     char id[UUID_TEXT_SIZE], stanza_id[UUID_TEXT_SIZE];
-    uuid_generate(&stanza);
-    uuid_format(&stanza, stanza_id);
+    uuid_generate_text(stanza_id);
     uuid_format(request_uuid(request, "message_id"), id);
     json_t *arguments =
         json_pack("{s:s, s:s, s:s*, s:s, s:I}", "message_id", id, "for",
@@ -194,10 +191,8 @@ static const struct entry_kind entries[] = {
 
 static void reap_removed(struct job *job)
 {
-    char age[24];
-    g_snprintf(age, sizeof age, "%" G_GINT64_FORMAT,
-               job_core(job)->options->messages_kept_for_moderation * DAY);
-    job_reap(job, QUERY_REAP_REMOVED, (const char *[]){age, "2000"});
+    job_reap_older(job, QUERY_REAP_REMOVED, job_core(job)->options->messages_kept_for_moderation,
+                   "500");
 }
 
 static const struct job_kind jobs[] = {

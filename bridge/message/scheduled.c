@@ -16,6 +16,7 @@
 #include "bridge/core/request.h"
 #include "bridge/job/due.h"
 #include "bridge/job/job.h"
+#include "bridge/message/judge.h"
 
 /* ---- Planning -------------------------------------------------------------------------------- */
 
@@ -67,10 +68,8 @@ static json_t *arguments_of(const struct request *request)
 
 static void set_new_id(json_t *arguments, const char *name)
 {
-    struct uuid id;
     char text[UUID_TEXT_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, text);
+    uuid_generate_text(text);
     json_object_set_new(arguments, name, json_string(text));
 }
 
@@ -90,7 +89,7 @@ static void scheduled_added(const struct change_result *result, void *data)
     change_reply_member(request, 201, result, "scheduled");
 }
 
-static void scheduled_add(struct request *request)
+static void scheduled_submit(struct request *request)
 {
     struct message_draft draft = {0};
     if (!content_take(request, &draft))
@@ -113,19 +112,36 @@ static void scheduled_add(struct request *request)
                   planning);
 }
 
+static void scheduled_add(struct request *request)
+{
+    struct message_draft draft = {0};
+    if (!content_take(request, &draft))
+        return;
+    judge_text(request, draft.content, draft.details, request_uuid(request, "conversation_id"),
+               scheduled_submit);
+    json_decref(draft.details);
+}
+
 static void scheduled_updated(const struct change_result *result, void *data)
 {
     change_reply(data, 200, result);
 }
 
-static void scheduled_update(struct request *request)
+static void update_submit(struct request *request)
 {
-    if (request_value(request, "content")->present && !content_check_text(request))
-        return;
     json_t *arguments = arguments_of(request);
     set_text(arguments, request, "scheduled_id");
     change_submit(request->core, "scheduled_update", &request->account->id, arguments,
                   scheduled_updated, request);
+}
+
+static void scheduled_update(struct request *request)
+{
+    if (!request_value(request, "content")->present)
+        update_submit(request);
+    else if (content_check_text(request))
+        judge_text(request, request_text(request, "content"), NULL,
+                   request_uuid(request, "scheduled_id"), update_submit);
 }
 
 static const struct field cancel_fields[] = {FIELD_ID_IN_PATH("scheduled_id"), {0}};
@@ -159,14 +175,17 @@ static void send_due(struct job *job)
                                    .argument = "id",
                                    .add = add_limit,
                                    .rest = "scheduled_rest"};
-    due_run(job, &due);
+    if (toggle_is_on(job_core(job), TOGGLE_MESSAGES, NULL))
+        due_run(job, &due);
+    else
+        job_end(job, JOB_FAILED, NULL, "messages are switched off");
 }
 
 #define KEPT "2592000" /* seconds: 30 days after they are over */
 
 static void reap_scheduled(struct job *job)
 {
-    job_reap(job, QUERY_REAP_SCHEDULED, (const char *[]){KEPT, "2000"});
+    job_reap(job, QUERY_REAP_SCHEDULED, (const char *[]){KEPT, "500"});
 }
 
 static const struct job_kind jobs[] = {
@@ -179,8 +198,13 @@ static const struct operation operations[] = {
     {.method = "POST",
      .path = "/api/conversations/:conversation_id/scheduled",
      .command = "message.schedule",
+     .toggle = TOGGLE_MESSAGES,
      .fields = add_fields,
      .handle = scheduled_add,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:schedule",
+                                    .name = "Mine: say something later",
+                                    .asked = (const char *const[]){"conversation_id", "content",
+                                                                   "scheduled_for", NULL}},
      .limit = LIMIT_MESSAGES,
      .flags = OPERATION_CREATES,
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
@@ -190,12 +214,16 @@ static const struct operation operations[] = {
      .path = "/api/conversations/:conversation_id/scheduled",
      .fields = list_fields,
      .read = QUERY_SCHEDULED_PAGE,
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:scheduled",
+                                    .name = "Mine: what I am going to say",
+                                    .asked = (const char *const[]){"conversation_id", NULL}},
      .flags = OPERATION_LISTS,
      .reply = "ScheduledPage",
      .summary = "What the caller has planned in a conversation, by time"},
     {.method = "PATCH",
      .path = "/api/scheduled/:scheduled_id",
      .command = "scheduled.update",
+     .toggle = TOGGLE_MESSAGES,
      .fields = update_fields,
      .handle = scheduled_update,
      .limit = LIMIT_MESSAGES,
@@ -207,6 +235,8 @@ static const struct operation operations[] = {
      .command = "scheduled.cancel",
      .fields = cancel_fields,
      .change = "scheduled_cancel",
+     .adhoc = &(const struct adhoc){.node = "urn:trestle:user:unschedule",
+                                    .name = "Mine: do not say it"},
      .errors = OPERATION_ERROR(CONFLICT),
      .reply = "Scheduled",
      .summary = "Has it not be sent"},

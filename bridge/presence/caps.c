@@ -11,6 +11,7 @@
 #include "bridge/presence/caps.h"
 #include "bridge/presence/contact_presence.h"
 #include "xep/0115_caps.h"
+#include "xep/jid.h"
 
 #define KNOWN_MAX 2000   /* hashes; when there are more, all are asked for anew */
 #define FEATURES_MAX 200 /* kept of one; longer answers are not believed */
@@ -52,7 +53,7 @@ void caps_stop(void)
 
 static char *bare_jid(const struct available_resource *resource)
 {
-    return g_strndup(resource->full_jid, strcspn(resource->full_jid, "/"));
+    return jid_cut(resource->full_jid);
 }
 
 static bool may_be_asked(const struct caps_entry *entry, const char *bare)
@@ -149,7 +150,7 @@ static void question_ask(struct core *core, const char *from, const char *to,
     disco_info_add_request(iq, node);
     if (g_hash_table_size(table) >= KNOWN_MAX)
         g_hash_table_remove_all(table);
-    note_asked(question->ver, g_strndup(to, strcspn(to, "/")));
+    note_asked(question->ver, jid_cut(to));
     if (!stanza_ask(core, iq, TIMEOUT_SECONDS, question_answered, question))
         question_answered(NULL, question);
 }

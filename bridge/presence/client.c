@@ -17,10 +17,11 @@ static const struct {
     enum toggle toggle;
     const char *ns;
 } switched[] = {
-    {TOGGLE_TYPING, NS_CHAT_STATES},
-    {TOGGLE_CALLS, NS_IN_CALL},
-    {TOGGLE_REACTIONS, NS_REACTIONS},
-    {TOGGLE_GROUPS, NS_INVITATION},
+    {TOGGLE_TYPING, NS_CHAT_STATES},  {TOGGLE_CALLS, NS_IN_CALL},
+    {TOGGLE_REACTIONS, NS_REACTIONS}, {TOGGLE_GROUPS, NS_INVITATION},
+    {TOGGLE_MESSAGES, NS_RECEIPTS},   {TOGGLE_MESSAGES, NS_MARKERS},
+    {TOGGLE_MESSAGES, NS_CORRECTION}, {TOGGLE_MESSAGES, NS_OOB},
+    {TOGGLE_MESSAGES, NS_GEOLOC},
 };
 
 /* Accounts of other servers hear what their other clients change. */

@@ -88,7 +88,7 @@ bool hosted_serve(const struct stanza_context *context, void (*serve)(struct hos
     call->to_bare = g_strdup(context->to_bare);
     call->serve = serve;
     const char *resource = strchr(context->to, '/');
-    if (resource && strcmp(resource, "/rest") != 0)
+    if (resource && strcmp(resource, "/" ACCOUNT_RESOURCE) != 0)
         hosted_refuse(call, ERROR_REFUSED);
     else if (calls > CALLS_MAX)
         hosted_refuse(call, ERROR_UNAVAILABLE);

@@ -16,7 +16,7 @@
 
 #define PARTNERS 2000     /* of one user */
 #define VIEWS_MAX 1000000 /* in all */
-#define READS_MAX 16      /* under way */
+#define READS_MAX 512     /* under way; the archive asks for many at once */
 
 #define WAITING_MAX 100000 /* reads of users without sockets here; more are forgotten */
 
@@ -214,8 +214,7 @@ static void read_begin(struct user_presences *presences, struct read *read)
     uuid_format(&read->user, id);
     const char *values[] = {id, NULL, G_STRINGIFY(2000)};
     G_STATIC_ASSERT(PARTNERS == 2000);
-    archive_query(presences->core->archive, QUERY_PRESENCE_PARTNERS, values, partners_read, answer);
-    loop_wake();
+    archive_gather(presences->core->archive, GATHER_PARTNERS, values, partners_read, answer);
 }
 
 void partners_advance(struct user_presences *presences)

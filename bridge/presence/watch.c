@@ -22,6 +22,7 @@
 #include "xep/0203_delay.h"
 #include "xep/presence.h"
 #include "xep/time.h"
+#include "xep/jid.h"
 
 #define TOPIC "contact" /* on the bus */
 #define TICK_MILLISECONDS 250
@@ -118,7 +119,7 @@ static bool ask_last(const struct account *account, struct question *question)
 
 static void ask_caps(struct watch *watch, const struct account *account, const char *full_jid)
 {
-    g_autofree char *bare = g_strndup(full_jid, strcspn(full_jid, "/"));
+    g_autofree char *bare = jid_cut(full_jid);
     struct contact_presence *contact = contact_presence_find(watch->contacts, &account->id, bare);
     if (contact && contact->questions > 0)
         contact->questions--;

@@ -28,6 +28,7 @@
 #include "xep/0172_nick.h"
 #include "xep/0292_vcard4.h"
 #include "xep/presence.h"
+#include "xep/jid.h"
 
 #define JOBS_MAX 1000    /* presences being looked into; more are passed over */
 #define JOBS_OF_ONE 16   /* of them of one account elsewhere */
@@ -267,7 +268,7 @@ static void recipient_known(struct relation *relation, enum error_code error, vo
 
 static void notice_add(struct notice *notice, const char *jid, unsigned wanted)
 {
-    g_autofree char *bare = g_strndup(jid, strcspn(jid, "/"));
+    g_autofree char *bare = jid_cut(jid);
     if (wanted == 0)
         return;
     struct recipient *recipient = g_new0(struct recipient, 1);
@@ -314,7 +315,7 @@ static unsigned jobs_of(const char *bare)
 /* One job more, or less, that looks into who is at JID. */
 static void count_job(const char *jid, bool more)
 {
-    g_autofree char *bare = g_strndup(jid, strcspn(jid, "/"));
+    g_autofree char *bare = jid_cut(jid);
     pep.jobs = more ? pep.jobs + 1 : pep.jobs - 1;
     if (!pep.busy)
         return;
@@ -395,7 +396,7 @@ static void account_found(struct account *account, enum error_code error, void *
         return;
     }
     job->account = account_ref(account);
-    g_autofree char *bare = g_strndup(job->jid, strcspn(job->jid, "/"));
+    g_autofree char *bare = jid_cut(job->jid);
     struct relation_key key = {.user = job->user, .peer = bare};
     relation_find(job->core, &key, relation_read, job);
 }

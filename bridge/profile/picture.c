@@ -199,7 +199,7 @@ static enum error_code find_objection(const struct picture_origin *origin, unsig
 {
     if (round >= OWNER_MAX)
         return ERROR_CONFLICT;
-    bool full = work.waiting.length >= WAITING_MAX ||
+    bool full = !work.program || work.waiting.length >= WAITING_MAX ||
                 (origin->foreign && count_foreign(&work.waiting) >= FOREIGN_WAITING_MAX);
     return full ? ERROR_UNAVAILABLE : ERROR_NONE;
 }

@@ -26,7 +26,9 @@ struct picture {
 typedef void (*picture_done)(const struct picture *picture, enum error_code error, void *data);
 
 void pictures_start(void);
-void pictures_stop(void); /* answers what is under way and what waits with ERROR_UNAVAILABLE */
+/* Answers what is under way and what waits with ERROR_UNAVAILABLE, and from then on, as
+ * picture_make() says, whatever comes. May be called more than once. */
+void pictures_stop(void);
 
 struct picture_origin {
     const char *owner; /* whoever sends it: a user's id, or the domain of somebody on XMPP */
@@ -35,7 +37,8 @@ struct picture_origin {
 
 /* Makes a picture of BYTES (a reference is taken), at most 1 MiB. DONE is called exactly once,
  * later. Those that come while four of their owner are under way are answered with ERROR_CONFLICT,
- * those that come while 64 wait (32 foreign ones) with ERROR_UNAVAILABLE, at once. */
+ * those that come while 64 wait (32 foreign ones), or after pictures_stop(), with
+ * ERROR_UNAVAILABLE, at once. */
 void picture_make(GBytes *bytes, const struct picture_origin *origin, picture_done done,
                   void *data);
 

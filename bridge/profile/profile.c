@@ -25,10 +25,13 @@ static void profile_show(struct core *core, struct account *account, const json_
                               .jid = account->jid,
                               .name = json_string_value(json_object_get(user, "name")),
                               .facts = text,
-                              .hosted = true,
+                              .hosted = !account->bound,
+                              .bound = account->bound,
                               .number = account->number};
     g_autofree char *photo = g_strdup(account->photo);
     account_learn(core->accounts, &row);
+    if (account->bound) /* its server tells */
+        return;
     bool other_photo = strcmp(photo, account->photo) != 0;
     if (other_photo)
         announce_again(core, account);
@@ -60,7 +63,7 @@ static void changed_elsewhere(struct core *core, const json_t *message, void *da
     struct account *account =
         text && uuid_parse(text, &id) ? account_find(core->accounts, &id) : NULL;
     (void)data;
-    if (!account || !account->hosted || !core->archive)
+    if (!account || !(account->hosted || account->bound) || !core->archive)
         return;
     char *user = json_dumps(message, JSON_COMPACT);
     profile_show(core, account, message, user);

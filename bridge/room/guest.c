@@ -111,8 +111,3 @@ struct guest_seat *guest_seat_named(const struct guest_room *room, const char *n
     }
     return NULL;
 }
-
-char *guest_address(const char *user)
-{
-    return g_strconcat(user, "/rest", NULL);
-}

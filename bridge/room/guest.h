@@ -62,5 +62,3 @@ struct guest_seat *guest_seat_put(const char *user, const char *room);
 void guest_seat_drop(struct guest_seat *seat);
 /* A seat of the room that is in it under NICK; NULL: none of ours. */
 struct guest_seat *guest_seat_named(const struct guest_room *room, const char *nick);
-/* The address from which that user is in rooms; the caller frees it. */
-char *guest_address(const char *user);

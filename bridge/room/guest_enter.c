@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/change.h"
@@ -199,7 +200,7 @@ static void seat_described(xmpp_stanza_t *result, void *data)
 
 static void seat_describe(struct guest_seat *seat, bool enters)
 {
-    g_autofree char *from = guest_address(seat->user);
+    g_autofree char *from = account_address(seat->user);
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("get", NULL, from, seat->room->jid);
     guest_question *asking = asking_new(seat, enters);
     disco_info_add_request(iq, NULL);
@@ -229,7 +230,7 @@ static void ear_begin(struct guest_seat *seat)
 
 static xmpp_stanza_t *presence_new(const struct guest_seat *seat, const char *type)
 {
-    g_autofree char *from = guest_address(seat->user);
+    g_autofree char *from = account_address(seat->user);
     g_autofree char *place = g_strconcat(seat->room->jid, "/", seat->nick, NULL);
     xmpp_stanza_t *presence = stanza_new("presence", NULL);
     stanza_set(presence, "type", type);
@@ -265,7 +266,7 @@ static void seat_pinged(xmpp_stanza_t *result, void *data)
 
 static void seat_ping(struct guest_seat *seat)
 {
-    g_autofree char *from = guest_address(seat->user);
+    g_autofree char *from = account_address(seat->user);
     g_autofree char *place = g_strconcat(seat->room->jid, "/", seat->nick, NULL);
     g_autoptr(xmpp_stanza_t) iq = ping_build(NULL, from, place);
     guest_question *asking = asking_new(seat, false);

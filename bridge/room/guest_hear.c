@@ -122,10 +122,8 @@ static bool on_copy(const struct stanza_context *context)
 void guest_message_submit(struct core *core, const struct guest_message *message)
 {
     const struct message_arrival *said = &message->arrival;
-    struct uuid id;
     char made[UUID_TEXT_SIZE], sent[CLOCK_TIMESTAMP_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, made);
+    uuid_generate_text(made);
     clock_format(said->sent_at, sent);
     json_t *arguments = json_pack(
         "{s:s, s:s, s:O, s:s, s:s*, s:s*, s:s*, s:s, s:s*, s:s*, s:b}", "room", said->from, "to",

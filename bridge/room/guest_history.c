@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/base/clock.h"
 #include "bridge/core/core.h"
@@ -59,10 +60,8 @@ static struct guest_room *asked_room(const char *query_id)
 
 static char *query_name(void)
 {
-    struct uuid id;
     char text[UUID_TEXT_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, text);
+    uuid_generate_text(text);
     return g_strdup(text);
 }
 
@@ -155,7 +154,7 @@ static void page_answered(xmpp_stanza_t *result, void *data)
 
 static void page_ask(struct guest_history *history)
 {
-    g_autofree char *from = guest_address(history->user);
+    g_autofree char *from = account_address(history->user);
     g_autoptr(xmpp_stanza_t) iq = stanza_new_iq("set", NULL, from, history->room);
     g_free(history->query_id);
     history->query_id = query_name();

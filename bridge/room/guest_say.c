@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bridge/account/account.h"
 #include "bridge/archive/archive.h"
 #include "bridge/core/content.h"
 #include "bridge/core/core.h"
@@ -40,7 +41,7 @@ static void row_say(struct core *core, const struct rows *rows, int row)
     const char *at = strchr(room, '@');
     const char *rooms = at ? at + 1 : room;
     bool message = strcmp(rows_text(rows, row, GUEST_SAY_KIND), "message") == 0;
-    g_autofree char *from = guest_address(rows_text(rows, row, GUEST_SAY_JID));
+    g_autofree char *from = account_address(rows_text(rows, row, GUEST_SAY_JID));
     g_autoptr(xmpp_stanza_t) stanza = message_new("groupchat", wire, from, room);
     json_t *payload = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
     bool said = message ? message_put(stanza, rooms, payload)

@@ -13,10 +13,8 @@
 
 static json_t *moderation_arguments(const struct moderation *moderation)
 {
-    struct uuid stanza;
     char id[UUID_TEXT_SIZE];
-    uuid_generate(&stanza);
-    uuid_format(&stanza, id);
+    uuid_generate_text(id);
     return json_pack("{s:s, s:s*, s:s}", "message", moderation->id, "reason",
                      text_bounded(moderation->reason, ROOM_REASON_MAX), "stanza", id);
 }

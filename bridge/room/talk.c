@@ -154,10 +154,9 @@ static bool on_groupchat(const struct stanza_context *context)
     gsize length = subject ? strlen(subject) : text.told == MESSAGE_TOLD ? strlen(text.text) : 0;
     if (length > most)
         return refuse_now(context, &too_long, "The text is too long");
-    if (!message_is_admitted(core, context->from_bare)) {
-        metric_add(METRIC_STANZAS_LIMITED, 1);
-        return refuse_now(context, error_info(ERROR_RATE_LIMITED), NULL);
-    }
+    enum error_code refusal = message_admit(core, context->from_bare);
+    if (refusal != ERROR_NONE)
+        return refuse_now(context, error_info(refusal), NULL);
     if (subject)
         text_demand(context, "room_subject", "subject", subject);
     else if (text.told == MESSAGE_TOLD)
@@ -180,10 +179,9 @@ static bool on_groupchat_to_one(const struct stanza_context *context)
 static bool on_private(const struct stanza_context *context)
 {
     struct core *core = context->data;
-    if (!message_is_admitted(core, context->from_bare)) {
-        metric_add(METRIC_STANZAS_LIMITED, 1);
-        return refuse_now(context, error_info(ERROR_RATE_LIMITED), NULL);
-    }
+    enum error_code refusal = message_admit(core, context->from_bare);
+    if (refusal != ERROR_NONE)
+        return refuse_now(context, error_info(refusal), NULL);
     g_autoptr(xmpp_stanza_t) copy = groupchat_strip(core->options, context->stanza);
     g_autofree char *archived = stanza_to_text(copy, NULL);
     text_demand(context, "room_private", "stanza", archived);

@@ -48,10 +48,10 @@ char *admin_sql_explain(const char *message)
                        NULL);
 }
 
-PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
+PGconn *admin_sql_connect_to(const char *uri, char **ret_problem)
 {
     const char *keywords[] = {"dbname", "connect_timeout", "fallback_application_name", NULL};
-    const char *values[] = {options->database_uri, "5", "trestle", NULL};
+    const char *values[] = {uri, "5", "trestle", NULL};
     PGconn *connection = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(connection) == CONNECTION_OK) {
         PQsetNoticeProcessor(connection, ignore_notice, NULL);
@@ -61,6 +61,11 @@ PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
     *ret_problem = admin_sql_explain(PQerrorMessage(connection));
     PQfinish(connection);
     return NULL;
+}
+
+PGconn *admin_sql_connect(const struct options *options, char **ret_problem)
+{
+    return admin_sql_connect_to(options->database_uri, ret_problem);
 }
 
 char *admin_sql_value(PGconn *connection, const char *statement)

@@ -18,12 +18,15 @@ bool admin_sql_uri_is_good(const char *uri);
 /* What libpq says, on one line and with a hint where there is one; caller frees. */
 char *admin_sql_explain(const char *message);
 
-/* Waits at most five seconds. NULL and *ret_problem (caller frees) when there is no connection. */
+/* To the database. Waits at most five seconds. NULL and *ret_problem (caller frees) when there is
+ * no connection. */
 PGconn *admin_sql_connect(const struct options *options, char **ret_problem);
-/* The single value that STATEMENT yields; NULL when it fails or yields NULL. Caller frees. */
+/* The same to URI. */
+PGconn *admin_sql_connect_to(const char *uri, char **ret_problem);
 /* Tries what writes need, and takes it back: why it does not work, or NULL; caller frees. */
 char *admin_sql_try_write(PGconn *connection);
 
+/* The single value that STATEMENT yields; NULL when it fails or yields NULL. Caller frees. */
 char *admin_sql_value(PGconn *connection, const char *statement);
 
 /* NULL when done, else what went wrong; caller frees. HASH has 32 bytes, SCOPES commas. */

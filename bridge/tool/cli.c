@@ -21,6 +21,7 @@
 #include "bridge/feature/features.h"
 #include "bridge/tool/admin_shell.h"
 #include "bridge/tool/admin_sql.h"
+#include "bridge/tool/backup_check.h"
 #include "bridge/tool/cli.h"
 #include "bridge/tool/cli_print.h"
 #include "bridge/tool/doctor.h"
@@ -37,7 +38,8 @@ struct arguments {
     int (*serve)(const struct options *options);
     struct token_request token;
     struct import_request import;
-    char **words; /* behind the options; ended by NULL */
+    const char *backup_files; /* NULL: not said */
+    char **words;             /* behind the options; ended by NULL */
 };
 
 static int run_serve(const struct options *options, const struct arguments *arguments);
@@ -48,8 +50,15 @@ static int run_token(const struct options *options, const struct arguments *argu
 static int run_admin(const struct options *options, const struct arguments *arguments);
 static int run_import(const struct options *options, const struct arguments *arguments);
 static int run_log_id(const struct options *options, const struct arguments *arguments);
+static int run_backup_check(const struct options *options, const struct arguments *arguments);
 
-enum { OPTION_CONFIG = 'c', OPTION_HELP = 'h', OPTION_TOKEN = 256, OPTION_IMPORT = 512 };
+enum {
+    OPTION_CONFIG = 'c',
+    OPTION_HELP = 'h',
+    OPTION_TOKEN = 256,
+    OPTION_IMPORT = 512,
+    OPTION_FILES = 768
+};
 
 static const struct command {
     struct cli_command text;
@@ -59,7 +68,7 @@ static const struct command {
 } commands[] = {
     {{"serve",
       "Run the bridge in the foreground. SIGTERM ends it after answering what is under way, "
-      "SIGHUP reads the log options and the keys of tokens again."},
+      "SIGHUP reads the log options, the keys and the secrets of other services again."},
      false,
      false,
      run_serve},
@@ -99,6 +108,13 @@ static const struct command {
      false,
      false,
      run_import},
+    {{"backup-check",
+      "Look through a database that was restored, and the store of its files: schema, log, numbers "
+      "of messages, keys, every byte of every file. Changes nothing; a sandbox will do. "
+      "Ends with 0 if all is there."},
+     false,
+     false,
+     run_backup_check},
 };
 
 enum token_option { SUB, USERNAME, NAME, TTL, SERVER_KEY, SCOPES, REVOKE };
@@ -121,6 +137,9 @@ static const struct cli_option option_texts[] = {
     {"password-file", "FILE", "import: its password; default: read from standard input."},
     {"server", "HOST:PORT", "import: where its server is, if DNS does not say."},
     {"tls", "WORD", "import: required, which is the default, or none, for a server on loopback."},
+    {"files", "WORD",
+     "backup-check: all reads every file, which is the default; sizes looks at keys and ends; none "
+     "leaves them out."},
 };
 
 static const struct option long_options[] = {
@@ -137,6 +156,7 @@ static const struct option long_options[] = {
     {"password-file", required_argument, NULL, OPTION_IMPORT + PASSWORD_FILE},
     {"server", required_argument, NULL, OPTION_IMPORT + SERVER},
     {"tls", required_argument, NULL, OPTION_IMPORT + TLS},
+    {"files", required_argument, NULL, OPTION_FILES},
     {NULL, 0, NULL, 0}};
 
 static void text_fill(struct cli_text *ret_text)
@@ -223,6 +243,11 @@ static int run_admin(const struct options *options, const struct arguments *argu
 static int run_import(const struct options *options, const struct arguments *arguments)
 {
     return import_run(options, &arguments->import);
+}
+
+static int run_backup_check(const struct options *options, const struct arguments *arguments)
+{
+    return backup_check_run(options, arguments->backup_files);
 }
 
 static int run_log_id(const struct options *options, const struct arguments *arguments)
@@ -313,12 +338,14 @@ static int print_usage(void)
 static struct options *load_options(const char *path, GError **error)
 {
     g_autoptr(trestle_options) options = options_load(path, error);
-    if (!options || admin_sql_uri_is_good(options->database_uri))
+    bool written = !options || admin_sql_uri_is_good(options->database_uri);
+    if (!options || (written && (!*options->database_read_uri ||
+                                 admin_sql_uri_is_good(options->database_read_uri))))
         return g_steal_pointer(&options);
     g_set_error(error, TRESTLE_ERROR_DOMAIN, ERROR_UNPROCESSABLE,
-                "%s: [database] uri: libpq cannot read it; special characters in a name or "
+                "%s: [database] %s: libpq cannot read it; special characters in a name or "
                 "password must be percent-encoded (@ is %%40, / is %%2F)",
-                path);
+                path, written ? "read_uri" : "uri");
     return NULL;
 }
 
@@ -326,7 +353,9 @@ static int run_command(const struct command *command, const struct arguments *ar
 {
     const char *problem = command->takes_token_options ? token_problem(&arguments->token)
                           : command->run == run_import ? import_problem(&arguments->import)
-                                                       : NULL;
+                          : command->run == run_backup_check
+                              ? backup_check_problem(arguments->backup_files)
+                              : NULL;
     if (problem)
         return usage_error("%s", problem);
     g_autoptr(GError) error = NULL;
@@ -360,7 +389,11 @@ static int parse_command(const struct command *command, int argc, char **argv,
             arguments.config = optarg;
             continue;
         }
-        if (option >= OPTION_IMPORT && command->run == run_import) {
+        if (option == OPTION_FILES && command->run == run_backup_check) {
+            arguments.backup_files = optarg;
+            continue;
+        }
+        if (option >= OPTION_IMPORT && option < OPTION_FILES && command->run == run_import) {
             take_import_option(&arguments.import, (enum import_option)(option - OPTION_IMPORT),
                                optarg);
             continue;
@@ -398,6 +431,8 @@ static int print_something(const char *option)
         options_print_sample(stdout);
     else if (strcmp(option, "--man") == 0)
         cli_print_man(stdout, &text);
+    else if (strcmp(option, "--man-config") == 0)
+        cli_print_man_config(stdout);
     else if (strcmp(option, "--openapi") == 0)
         print_description(describe_openapi);
     else if (strcmp(option, "--asyncapi") == 0)

@@ -9,7 +9,6 @@
 #include <libpq-fe.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
-#include <string.h>
 #include <wslay/wslay.h>
 
 #include "bridge/base/options.h"
@@ -23,7 +22,8 @@ static const struct cli_command printers[] = {
     {"--sample-config", "Print a configuration file with every option and its default."},
     {"--openapi", "Print the description of the REST API (OpenAPI 3.1)."},
     {"--asyncapi", "Print the description of the WebSocket (AsyncAPI 3.0)."},
-    {"--man", "Print this manual page."},
+    {"--man", "Print the manual page trestle(8)."},
+    {"--man-config", "Print the manual page trestle.ini(5)."},
     {"--version", "Print the version, and those of the libraries."},
 };
 
@@ -88,7 +88,7 @@ void cli_print_man(FILE *out, const struct cli_text *text)
 {
     fputs(".\\\" SPDX-License-Identifier: GPL-3.0-or-later\n"
           ".\\\" Made by trestle \\-\\-man.\n"
-          ".TH TRESTLE 1 \"\" \"trestle " PACKAGE_VERSION "\" \"User Commands\"\n"
+          ".TH TRESTLE 8 \"\" \"trestle " PACKAGE_VERSION "\" \"System Administration\"\n"
           ".SH NAME\n"
           "trestle \\- REST and WebSocket messaging in front of an XMPP server\n"
           ".SH SYNOPSIS\n"
@@ -102,19 +102,47 @@ void cli_print_man(FILE *out, const struct cli_text *text)
           "PostgreSQL.\n",
           out);
     print_man_commands(out, text);
-    options_print_man(out);
     fputs(".SH SIGNALS\n"
           ".TP\n.BR SIGTERM \", \" SIGINT\n"
           "Stop accepting work, answer what is under way for at most five seconds, and end.\n"
           ".TP\n.B SIGHUP\n"
-          "Read the log options and the [auth] section of the configuration again, with the key\n"
-          "files, and open the log file anew. What is not good leaves all as it was.\n"
+          "Read the log options, the [auth] and [features] sections of the configuration, the\n"
+          "administrators, the keys of the store and the secrets of other services again, with\n"
+          "their files, and open the log file anew. What is not good leaves all as it was.\n"
           ".SH FILES\n"
           ".TP\n.I trestle/trestle.ini\n"
-          "in the system configuration directory, usually /etc: the configuration.\n"
+          "in the system configuration directory, usually /etc: the configuration, see\n"
+          ".BR trestle.ini (5).\n"
+          ".TP\n.I operations.md\n"
+          "beside this program's other documents: how to run, watch, save and restore it.\n"
           ".SH EXIT STATUS\n"
           "0 on success, 1 when the command failed (for doctor: when a part fails), 2 when the\n"
-          "command line was wrong.\n",
+          "command line was wrong.\n"
+          ".SH SEE ALSO\n"
+          ".BR trestle.ini (5),\n.BR systemctl (1),\n.BR psql (1)\n",
+          out);
+}
+
+void cli_print_man_config(FILE *out)
+{
+    fputs(".\\\" SPDX-License-Identifier: GPL-3.0-or-later\n"
+          ".\\\" Made by trestle \\-\\-man\\-config.\n"
+          ".TH TRESTLE.INI 5 \"\" \"trestle " PACKAGE_VERSION "\" \"File Formats\"\n"
+          ".SH NAME\n"
+          "trestle.ini \\- configuration of trestle\n"
+          ".SH SYNOPSIS\n"
+          ".I /etc/trestle/trestle.ini\n"
+          ".SH DESCRIPTION\n"
+          "What\n.BR trestle (8)\nreads when it starts;\n"
+          ".B trestle check\\-config\n"
+          "says whether it is good, and\n.B trestle doctor\nwhether it works.\n",
+          out);
+    options_print_man(out);
+    fputs(".SH FILES\n"
+          ".TP\n.I /usr/share/doc/trestle/examples/trestle.ini.sample\n"
+          "every option with its default.\n"
+          ".SH SEE ALSO\n"
+          ".BR trestle (8)\n",
           out);
 }
 

@@ -24,5 +24,7 @@ struct cli_text {
 };
 
 void cli_print_help(FILE *out, const struct cli_text *text);
+/* The page of the configuration file. */
+void cli_print_man_config(FILE *out);
 void cli_print_man(FILE *out, const struct cli_text *text); /* same on every machine */
 void cli_print_version(FILE *out);                          /* with the linked libraries' */

@@ -186,6 +186,7 @@ static void check_database(struct doctor *doctor)
         check_writing(doctor, connection);
     check_clock(doctor, connection);
     check_users(doctor, connection);
+    doctor_check_replica(doctor, connection);
     doctor_check_archives(doctor, connection);
     doctor_note_holder(doctor, connection);
 }

@@ -15,8 +15,6 @@
 #define ARCHIVE_PART "archive"
 #define LOGIN_PART "sign-in"
 
-#define PLUGIN_VERSION "0.1"
-
 /* ---- The module ------------------------------------------------------------------------------ */
 
 static bool is_ejabberd(const struct bound_hello *hello)
@@ -51,6 +49,11 @@ static void explain_refusal(struct doctor *doctor, const char *host, const char 
                    host, condition);
 }
 
+static bool module_is_asked(const struct options *options)
+{
+    return strcmp(options->bound_login_by, "module") == 0 || *options->bound_login_claim;
+}
+
 static void explain_module(struct doctor *doctor, const char *host, const struct bound_hello *hello)
 {
     const char *server = *hello->server ? hello->server : "the server";
@@ -61,13 +64,18 @@ static void explain_module(struct doctor *doctor, const char *host, const struct
                                       : "trestle_users: \"all\", names, or a group");
     else if (!(hello->has & BOUND_HAS_BIND))
         doctor_say(doctor, VERDICT_FAIL, PART, "mod_trestle of %s does not bind sessions", host);
+    else if (!(hello->has & BOUND_HAS_LOGIN) && module_is_asked(doctor->options))
+        doctor_say(doctor, VERDICT_FAIL, PART,
+                   "mod_trestle of %s cannot be asked who may sign in, which [bound] login_by or "
+                   "login_claim needs; install the one of this trestle",
+                   host);
     else if (hello->max_sessions > 0 && hello->sessions >= hello->max_sessions)
         doctor_say(doctor, VERDICT_WARN, PART, "%s has all its %u sessions bound; raise %s there",
                    host, (unsigned)hello->max_sessions,
                    is_ejabberd(hello) ? "max_sessions" : "trestle_max_sessions");
-    else if (*hello->plugin && strcmp(hello->plugin, PLUGIN_VERSION) != 0)
+    else if (*hello->plugin && strcmp(hello->plugin, PACKAGE_VERSION) != 0)
         doctor_say(doctor, VERDICT_WARN, PART,
-                   "%s: %s has mod_trestle %s, this trestle came with " PLUGIN_VERSION
+                   "%s: %s has mod_trestle %s, this trestle came with " PACKAGE_VERSION
                    "; install its modules",
                    host, server, hello->plugin);
     else
@@ -131,7 +139,8 @@ static void host_look(struct doctor *doctor, const json_t *host)
         .users = text_of(host, "users"),
         .archive_problem = text_of(host, "archive_problem"),
         .archive_waiting = (uint64_t)json_integer_value(json_object_get(host, "archive_waiting")),
-        .has = BOUND_HAS_BIND,
+        .has =
+            BOUND_HAS_BIND | (json_is_true(json_object_get(host, "login")) ? BOUND_HAS_LOGIN : 0u),
         .sessions = (uint64_t)json_integer_value(json_object_get(host, "sessions")),
         .max_sessions = (uint64_t)json_integer_value(json_object_get(host, "sessions_max"))};
     if (strcmp(state, "elsewhere") == 0)
@@ -261,6 +270,10 @@ static void check_login(struct doctor *doctor, const char *host)
 void doctor_check_logins(struct doctor *doctor)
 {
     g_auto(GStrv) hosts = g_strsplit(doctor->options->bound_hosts, " ", -1);
+    if (*doctor->options->bound_hosts && strcmp(doctor->options->bound_login_by, "module") == 0) {
+        doctor_say(doctor, VERDICT_OK, LOGIN_PART, "passwords are tried by mod_trestle");
+        return;
+    }
     for (guint i = 0; hosts[i]; i++) {
         if (*hosts[i])
             check_login(doctor, hosts[i]);

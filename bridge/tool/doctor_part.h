@@ -29,6 +29,9 @@ void doctor_say(struct doctor *doctor, enum verdict verdict, const char *part, c
 /* The component link, with a handshake of its own unless a running trestle has the link. */
 void doctor_check_link(struct doctor *doctor);
 
+/* The standby of database.read_uri: whether it follows the database of CONNECTION. */
+void doctor_check_replica(struct doctor *doctor, PGconn *connection);
+
 /* Several instances: Redis; and who holds the link, to be known before it is tried. */
 void doctor_check_cluster(struct doctor *doctor);
 void doctor_note_holder(struct doctor *doctor, PGconn *connection);

@@ -90,10 +90,8 @@ static int on_page(xmpp_conn_t *connection, xmpp_stanza_t *iq, void *data);
 
 static void page_ask(struct import *import)
 {
-    struct uuid id;
     char name[UUID_TEXT_SIZE];
-    uuid_generate(&id);
-    uuid_format(&id, name);
+    uuid_generate_text(name);
     g_free(import->query);
     import->query = g_strdup(name);
     struct mam_query query = {.query_id = name,

@@ -75,15 +75,6 @@ static const struct row {
 #define TRESTLE_FIXED(member, described, value)                                                    \
     {.kind = ROW_FIXED, .name = member, .type = described, .json = value},
 #include "bridge/view/schema.def"
-#undef TRESTLE_SCHEMA
-#undef TRESTLE_MEMBER
-#undef TRESTLE_PAGE
-#undef TRESTLE_FRAME
-#undef TRESTLE_OBJECT
-#undef TRESTLE_SHOWN
-#undef TRESTLE_INNER
-#undef TRESTLE_MADE
-#undef TRESTLE_FIXED
 };
 
 /* One value that differs, and the text before it: the name, and what is always the same. */

@@ -6,6 +6,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/json_writer.h"

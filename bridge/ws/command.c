@@ -10,7 +10,6 @@
 #include "bridge/account/account.h"
 #include "bridge/account/session.h"
 #include "bridge/account/token.h"
-#include "bridge/base/json_writer.h"
 #include "bridge/core/body.h"
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"
@@ -159,16 +158,15 @@ static bool check_fields(struct ws_socket *socket, const struct envelope *envelo
 GHashTable *command_table_new(const struct core *core)
 {
     GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
-    for (const struct operation *const *feature = core->operations; feature && *feature;
-         feature++) {
-        for (const struct operation *row = *feature; !operation_is_last(row); row++) {
-            if (!row->command || (row->flags & OPERATION_SERVER_KEY))
-                continue;
-            if (find_builtin(row->command) || g_hash_table_contains(table, row->command))
-                g_error("two commands are called %s", row->command);
-            /* The table does not write to its values. */
-            g_hash_table_insert(table, (char *)(guintptr)row->command, (void *)(guintptr)row);
-        }
+    struct operation_walk walk = {core->operations, NULL};
+    const struct operation *row;
+    while ((row = operation_next(&walk))) {
+        if (!row->command || (row->flags & OPERATION_SERVER_KEY))
+            continue;
+        if (find_builtin(row->command) || g_hash_table_contains(table, row->command))
+            g_error("two commands are called %s", row->command);
+        /* The table does not write to its values. */
+        g_hash_table_insert(table, (char *)(guintptr)row->command, (void *)(guintptr)row);
     }
     return table;
 }
@@ -274,9 +272,7 @@ static void begin_operation(struct ws_socket *socket, struct envelope *envelope,
         .body = json_incref(envelope->native),
     };
     memcpy(command->request.values, values, sizeof values);
-    struct uuid id;
-    uuid_generate(&id);
-    uuid_format(&id, command->request.id);
+    request_identify(&command->request);
     socket_command_begins(socket);
     if (request_admit(&command->request))
         operation_run(&command->request);
@@ -347,13 +343,14 @@ static bool envelope_translate(struct ws_socket *socket, struct envelope *envelo
     return envelope->native != NULL;
 }
 
-static void envelope_dispatch(struct ws_socket *socket, struct envelope *envelope)
+static void envelope_dispatch(struct ws_socket *socket, struct envelope *envelope, size_t length)
 {
     if (!envelope_translate(socket, envelope))
         return;
     const struct command_builtin *builtin = find_builtin(envelope->type);
     const struct operation *operation =
         g_hash_table_lookup(socket->server->commands, envelope->type);
+    socket_log_frame(socket, "frame", builtin || operation ? envelope->type : "unknown", length);
     if (builtin) {
         struct field_value values[REQUEST_VALUES_MAX] = {0};
         if (check_fields(socket, envelope, builtin->fields, values))
@@ -380,6 +377,7 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
     const char *detail, *pointer;
     struct envelope envelope = {0};
     if (!body_parse(text, length, &frame, &code, &detail)) {
+        socket_log_frame(socket, "frame", "malformed", length);
         frame_refuse(socket, NULL, code, detail, NULL);
         insist_on_auth(socket);
         return;
@@ -388,7 +386,7 @@ void command_receive(struct ws_socket *socket, const char *text, size_t length)
     if (detail)
         frame_refuse(socket, envelope.id, ERROR_UNPROCESSABLE, detail, pointer);
     else if (socket->state == SOCKET_OPEN || strcmp(envelope.type, "auth") == 0)
-        envelope_dispatch(socket, &envelope);
+        envelope_dispatch(socket, &envelope, length);
     else
         socket_fail(socket, envelope.id, ERROR_UNAUTHENTICATED, "the first frame is auth", NULL);
     insist_on_auth(socket);

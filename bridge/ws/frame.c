@@ -7,7 +7,10 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "bridge/ws/deflate.h"
 #include "bridge/ws/frame.h"
+
+#define RSV1 0x40 /* of a frame's first byte: the message is compressed */
 
 struct frame_reader {
     wslay_frame_context_ptr context;
@@ -18,6 +21,7 @@ struct frame_reader {
     guint64 accounted; /* bytes of them that belong to frames that came out */
     bool in_frame;     /* the header has been seen, the payload is incomplete */
     bool in_message;   /* a text message has begun and its last frame has not ended */
+    bool compressed;   /* the message is */
     bool delivered;    /* the message was handed out: drop it at the next call */
     unsigned fragments;
     struct buffer message;
@@ -117,6 +121,7 @@ static enum close_code check_data_frame(struct frame_reader *reader,
         return CLOSE_PROTOCOL;
     if (!continues) {
         reader->in_message = true;
+        reader->compressed = part->rsv != 0;
         reader->fragments = 0;
         buffer_init(&reader->message, limits->message_max);
     }
@@ -137,7 +142,8 @@ static enum close_code frame_begins(struct frame_reader *reader, const struct fr
     reader->frame_length = length;
     reader->frame_seen = 0;
     reader->accounted += 2U + 4U + (length < 126 ? 0U : length <= G_MAXUINT16 ? 2U : 8U);
-    if (!part->mask || part->rsv != 0)
+    bool may_be_compressed = limits->deflate && part->opcode == FRAME_TEXT;
+    if (!part->mask || (part->rsv & ~(may_be_compressed ? WSLAY_RSV1_BIT : 0U)) != 0)
         return CLOSE_PROTOCOL;
     switch (part->opcode) {
     case FRAME_CONTINUATION:
@@ -204,9 +210,32 @@ static enum frame_result control_ends(struct frame_reader *reader, unsigned opco
     return FRAME_READY;
 }
 
-static enum frame_result message_ends(struct frame_reader *reader, const char *data, size_t length,
-                                      struct frame *ret_frame)
+/* In place of what came, what it holds. */
+static enum close_code message_unpack(struct frame_reader *reader,
+                                      const struct frame_limits *limits, const char *data,
+                                      size_t length)
 {
+    struct buffer text = BUFFER_INIT(limits->message_max);
+    enum deflate_result result =
+        limits->deflate ? deflate_unpack(limits->deflate, data, length, &text) : DEFLATE_BAD;
+    buffer_clear(&reader->message);
+    reader->message = text;
+    return result == DEFLATE_DONE  ? CLOSE_NONE
+           : result == DEFLATE_BAD ? CLOSE_BAD_TEXT
+                                   : CLOSE_TOO_BIG;
+}
+
+static enum frame_result message_ends(struct frame_reader *reader,
+                                      const struct frame_limits *limits, const char *data,
+                                      size_t length, struct frame *ret_frame)
+{
+    if (reader->compressed) {
+        enum close_code code = message_unpack(reader, limits, data, length);
+        if (code != CLOSE_NONE)
+            return frame_fault(ret_frame, code);
+        data = reader->message.data ? reader->message.data : "";
+        length = reader->message.length;
+    }
     if (!is_utf8(data, length))
         return frame_fault(ret_frame, CLOSE_BAD_TEXT);
     reader->in_message = false;
@@ -216,6 +245,7 @@ static enum frame_result message_ends(struct frame_reader *reader, const char *d
 }
 
 static enum frame_result part_received(struct frame_reader *reader,
+                                       const struct frame_limits *limits,
                                        const struct wslay_frame_iocb *part, struct frame *ret_frame)
 {
     bool ends = reader->frame_seen == reader->frame_length;
@@ -226,12 +256,12 @@ static enum frame_result part_received(struct frame_reader *reader,
     }
     bool last = ends && part->fin;
     if (last && part->data_length > 0 && reader->message.length == 0)
-        return message_ends(reader, (const char *)part->data, part->data_length, ret_frame);
+        return message_ends(reader, limits, (const char *)part->data, part->data_length, ret_frame);
     buffer_append(&reader->message, part->data, part->data_length);
     if (!last)
         return FRAME_NEED_MORE;
     const char *text = reader->message.data ? reader->message.data : "";
-    return message_ends(reader, text, reader->message.length, ret_frame);
+    return message_ends(reader, limits, text, reader->message.length, ret_frame);
 }
 
 enum frame_result frame_reader_next(struct frame_reader *reader, const struct frame_limits *limits,
@@ -254,7 +284,7 @@ enum frame_result frame_reader_next(struct frame_reader *reader, const struct fr
         reader->frame_seen += part.data_length;
         reader->accounted += part.data_length;
         reader->in_frame = reader->frame_seen < reader->frame_length;
-        enum frame_result result = part_received(reader, &part, ret_frame);
+        enum frame_result result = part_received(reader, limits, &part, ret_frame);
         if (result != FRAME_NEED_MORE)
             return result;
     }
@@ -301,6 +331,21 @@ GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode)
     guint8 *bytes = (guint8 *)block + FRAME_HEADER_MAX - header;
     write_header(bytes, opcode, length);
     return g_bytes_new_with_free_func(bytes, header + length, g_free, block);
+}
+
+GBytes *frame_deflate(GBytes *frame, struct deflate *deflate)
+{
+    gsize size, packed_size;
+    const guint8 *bytes = g_bytes_get_data(frame, &size);
+    gsize header = bytes[1] < 126 ? 2 : bytes[1] == 126 ? 4 : FRAME_HEADER_MAX;
+    g_autoptr(GBytes) packed = deflate_pack(deflate, bytes + header, size - header);
+    if (!packed)
+        return NULL;
+    const guint8 *payload = g_bytes_get_data(packed, &packed_size);
+    GBytes *made = frame_make(FRAME_TEXT, payload, packed_size);
+    /* Nobody else has it yet. */
+    *(guint8 *)(guintptr)g_bytes_get_data(made, NULL) |= RSV1;
+    return made;
 }
 
 GBytes *frame_make_close(enum close_code code, const char *reason)

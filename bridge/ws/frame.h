@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* RFC 6455 framing of the server's side, free of I/O. Reading puts fragments together and enforces
  * every limit; writing makes one block of bytes that any number of sockets may share, because a
- * server's frames are not masked. Extensions are never negotiated. */
+ * server's frames are not masked. The one extension is permessage-deflate, see deflate.h. */
 #pragma once
 
 #include <glib.h>
@@ -39,9 +39,12 @@ enum close_code {
 #define FRAME_CONTROL_MAX 125
 #define FRAME_REASON_MAX (FRAME_CONTROL_MAX - 2)
 
+struct deflate;
+
 struct frame_limits {
-    size_t message_max;     /* bytes of one message */
-    unsigned fragments_max; /* frames of one message, empty ones included */
+    size_t message_max;      /* bytes of one message */
+    unsigned fragments_max;  /* frames of one message, empty ones included */
+    struct deflate *deflate; /* NULL: messages may not be compressed */
 };
 
 enum frame_result {
@@ -87,6 +90,9 @@ GBytes *frame_make(enum frame_opcode opcode, const void *payload, size_t length)
 #define FRAME_HEADER_MAX 10
 void frame_begin(struct buffer *buf);
 GBytes *frame_end(struct buffer *buf, enum frame_opcode opcode);
+
+/* A text frame once more, compressed; NULL: that would not be shorter. */
+GBytes *frame_deflate(GBytes *frame, struct deflate *deflate);
 
 /* A close frame; REASON (UTF-8) is cut at FRAME_REASON_MAX. CLOSE_NO_STATUS makes an empty one. */
 GBytes *frame_make_close(enum close_code code, const char *reason);

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libws.a
 libws_a_SOURCES = \
   bridge/ws/auth.c bridge/ws/auth.h \
   bridge/ws/command.c bridge/ws/command.h \
+  bridge/ws/deflate.c bridge/ws/deflate.h \
   bridge/ws/frame.c bridge/ws/frame.h \
   bridge/ws/output.c bridge/ws/output.h \
   bridge/ws/replay.c bridge/ws/replay.h \

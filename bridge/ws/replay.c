@@ -71,7 +71,7 @@ static void send_cursor_frame(struct ws_socket *socket, struct dialect_frame fra
     frame.payload = payload;
     g_autoptr(GBytes) bytes = text_frame_of(socket->dialect, &frame);
     /* It counts as an event: who has it, has everything up to POSITION. */
-    socket_send(socket, bytes, position > 0 ? position : OUTPUT_CONTROL, 0);
+    socket_send_text(socket, bytes, position > 0 ? position : OUTPUT_CONTROL);
 }
 
 /* The client has to fetch its state anew; from POSITION on it gets everything. */

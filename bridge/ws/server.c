@@ -2,17 +2,17 @@
 /* The set of sockets, their common timer and receive buffer, and the end of each turn. */
 #include "config.h"
 
-#include <unistd.h>
+#include <string.h>
 
 #include "bridge/account/session.h"
 #include "bridge/account/token.h"
 #include "bridge/base/clock.h"
-#include "bridge/base/metrics.h"
 #include "bridge/base/options.h"
 #include "bridge/base/tally.h"
 #include "bridge/core/core.h"
 #include "bridge/ws/auth.h"
 #include "bridge/ws/command.h"
+#include "bridge/ws/deflate.h"
 #include "bridge/ws/server.h"
 #include "bridge/ws/socket.h"
 
@@ -53,6 +53,7 @@ struct ws_server *ws_server_new(struct core *core)
     server->dialect = dialect_find(options->websocket_dialect);
     if (!server->dialect) /* options_check has seen to it */
         server->dialect = &dialect_native;
+    server->deflate = strcmp(options->websocket_deflate, "on") == 0 ? deflate_new() : NULL;
     server->limits.message_max = (size_t)options->websocket_message_max;
     server->limits.fragments_max = (unsigned)options->websocket_fragments_max;
     server->greeting_limits = server->limits;
@@ -109,6 +110,7 @@ void ws_server_adopt(struct ws_server *server, const struct ws_arrival *arrival)
         socket_new(server, arrival->fd, chosen ? chosen : server->dialect, credentials->address);
     if (!socket)
         return;
+    socket->deflates = arrival->deflates && server->deflate;
     if (server->timer == 0)
         server->timer = g_timeout_add(WHEEL_TICK / 1000, timer_fired, server);
     if (server->stopping)
@@ -144,6 +146,7 @@ void ws_server_free(struct ws_server *server)
     g_ptr_array_unref(server->readers);
     tally_free(server->addresses);
     g_hash_table_unref(server->commands);
+    deflate_free(server->deflate);
     g_free(server->input);
     g_free(server);
 }

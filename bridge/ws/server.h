@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bridge/base/error.h"
@@ -24,6 +25,7 @@ struct ws_arrival {
     const struct credentials *credentials; /* without a token the first frame must be `auth` */
     const char
         *dialect;       /* the chosen subprotocol or ?dialect=; NULL: that of [websocket] dialect */
+    bool deflates;      /* permessage-deflate was agreed on; if [websocket] deflate is on */
     const char *cursor; /* where to resume, if the credentials are good; NULL: nowhere */
 };
 void ws_server_adopt(struct ws_server *server, const struct ws_arrival *arrival);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -72,7 +71,8 @@ struct ws_socket *socket_new(struct ws_server *server, int fd, const struct dial
     struct ws_socket *socket = g_new0(struct ws_socket, 1);
     socket->references = 1;
     socket->watch = (struct loop_watch){.fd = fd, .ready = socket_ready};
-    socket->subscriber = (struct subscriber){.deliver = subscriber_deliver,
+    socket->subscriber = (struct subscriber){.kind = "socket",
+                                             .deliver = subscriber_deliver,
                                              .revoked = subscriber_revoked,
                                              .missed = subscriber_missed,
                                              .start_anew = start_anew,
@@ -241,7 +241,7 @@ static void close_slow(struct ws_socket *socket)
     socket_close(socket, CLOSE_TRY_LATER, NULL);
 }
 
-void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position, gint64 accepted)
+static void frame_send(struct ws_socket *socket, GBytes *frame, gint64 position, gint64 accepted)
 {
     if (!can_send(socket))
         return;
@@ -262,11 +262,32 @@ void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position, gint6
     socket_mark(socket);
 }
 
+void socket_send_text(struct ws_socket *socket, GBytes *frame, gint64 position)
+{
+    g_autoptr(GBytes) packed =
+        socket->deflates ? frame_deflate(frame, socket->server->deflate) : NULL;
+    frame_send(socket, packed ? packed : frame, position, 0);
+}
+
+void socket_log_frame(const struct ws_socket *socket, const char *name, const char *type,
+                      size_t bytes)
+{
+    char session[UUID_TEXT_SIZE];
+    if (!log_enabled(LOG_DEBUG, AREA_WS))
+        return;
+    uuid_format(&socket->subscriber.session, session);
+    log_event(LOG_DEBUG, AREA_WS, name, "type=%s bytes=%zu session=%s", type, bytes, session);
+}
+
 void socket_send_event(struct ws_socket *socket, struct event *event)
 {
     GBytes *frame = text_frame_of_event(socket->dialect, event, socket->server->core->epoch);
-    if (frame)
-        socket_send(socket, frame, MAX(event->position, OUTPUT_EPHEMERAL), event->accepted);
+    if (frame && socket->deflates)
+        frame = text_frame_deflated(socket->dialect, event, socket->server->deflate);
+    if (!frame)
+        return;
+    socket_log_frame(socket, "frame-sent", event_type_name(event->type), g_bytes_get_size(frame));
+    frame_send(socket, frame, MAX(event->position, OUTPUT_EPHEMERAL), event->accepted);
 }
 
 void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *frame)
@@ -274,8 +295,10 @@ void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *fra
     if (!can_send(socket))
         return;
     g_autoptr(GBytes) bytes = text_frame_of(socket->dialect, frame);
-    if (bytes)
-        socket_send(socket, bytes, OUTPUT_CONTROL, 0);
+    if (!bytes)
+        return;
+    socket_log_frame(socket, "frame-sent", frame->type, g_bytes_get_size(bytes));
+    socket_send_text(socket, bytes, OUTPUT_CONTROL);
 }
 
 void socket_fail(struct ws_socket *socket, const char *id, enum error_code code, const char *detail,
@@ -409,7 +432,6 @@ static void handle_frame(struct ws_socket *socket, const struct frame *frame)
     switch (frame->opcode) {
     case FRAME_TEXT:
         metric_add(METRIC_WS_FRAMES_IN, 1);
-        log_debug(AREA_WS, "frame", "bytes=%zu", frame->length);
         socket->heard_message = true;
         command_receive(socket, frame->data, frame->length);
         break;
@@ -420,7 +442,7 @@ static void handle_frame(struct ws_socket *socket, const struct frame *frame)
     case FRAME_PING:
         if (control_frame_allowed(socket)) {
             g_autoptr(GBytes) pong = frame_make(FRAME_PONG, frame->data, frame->length);
-            socket_send(socket, pong, OUTPUT_CONTROL, 0);
+            frame_send(socket, pong, OUTPUT_CONTROL, 0);
         }
         break;
     case FRAME_PONG:
@@ -456,10 +478,10 @@ static void read_frames(struct ws_socket *socket)
 {
     struct frame frame;
     while (can_send(socket) && !socket->pauses) {
-        const struct frame_limits *limits = socket->state == SOCKET_OPEN
-                                                ? &socket->server->limits
-                                                : &socket->server->greeting_limits;
-        enum frame_result result = frame_reader_next(socket->reader, limits, &frame);
+        struct frame_limits limits =
+            socket->state == SOCKET_OPEN ? socket->server->limits : socket->server->greeting_limits;
+        limits.deflate = socket->deflates ? socket->server->deflate : NULL;
+        enum frame_result result = frame_reader_next(socket->reader, &limits, &frame);
         if (result == FRAME_NEED_MORE)
             break;
         if (result == FRAME_FAULT)
@@ -615,7 +637,7 @@ static void socket_heartbeat(struct ws_socket *socket, gint64 now)
     }
     if (!socket->heard_message) {
         g_autoptr(GBytes) ping = frame_make(FRAME_PING, NULL, 0);
-        socket_send(socket, ping, OUTPUT_CONTROL, 0);
+        frame_send(socket, ping, OUTPUT_CONTROL, 0);
         socket->missed++;
     }
     socket->heard = false;

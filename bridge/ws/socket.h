@@ -40,7 +40,8 @@ struct ws_server {
     GHashTable *commands;          /* type → const struct operation * */
     const struct dialect *dialect; /* of clients that choose none */
     struct frame_limits limits, greeting_limits;
-    char *input; /* SOCKET_INPUT_SIZE bytes */
+    struct deflate *deflate; /* NULL: no socket compresses */
+    char *input;             /* SOCKET_INPUT_SIZE bytes */
     bool stopping;
     gint64 stop_at; /* clock_monotonic; what is left then is dropped */
     void (*stopped)(void *data);
@@ -96,6 +97,7 @@ struct ws_socket {
     bool going_away : 1; /* close with 1001 once nothing is pending */
     bool opened : 1;     /* has signed in */
     bool told : 1;       /* whether it came in was counted */
+    bool deflates : 1;   /* permessage-deflate was agreed on */
     guint16 close;       /* code of the close frame, whosever; 0: there was none */
 };
 
@@ -111,9 +113,13 @@ void socket_receive(struct ws_socket *socket, const char *bytes, size_t length);
 /* It did not come to sign in, because of REASON (static), which counts if it is the first. */
 void socket_refused(struct ws_socket *socket, const char *reason);
 
-/* Queues a ready frame (a reference is taken), or closes the slow reader. Nothing happens if the
- * socket is not for sending any more. POSITION and ACCEPTED as in struct output_item. */
-void socket_send(struct ws_socket *socket, GBytes *frame, gint64 position, gint64 accepted);
+/* Queues a ready text frame, compressed if that was agreed on and helps, or closes the slow reader.
+ * Nothing happens if the socket is not for sending any more. POSITION as in struct output_item. */
+void socket_send_text(struct ws_socket *socket, GBytes *frame, gint64 position);
+/* TYPE, one of our own words, and the size are all that the log (debug) has of a message; NAME says
+ * which way it went. */
+void socket_log_frame(const struct ws_socket *socket, const char *name, const char *type,
+                      size_t bytes);
 void socket_send_event(struct ws_socket *socket, struct event *event);
 void socket_send_frame(struct ws_socket *socket, const struct dialect_frame *frame);
 

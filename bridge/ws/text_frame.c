@@ -18,6 +18,16 @@ GBytes *text_frame_of_event(const struct dialect *dialect, struct event *event, 
     return *frame = frame_end(&text, FRAME_TEXT);
 }
 
+GBytes *text_frame_deflated(const struct dialect *dialect, struct event *event,
+                            struct deflate *deflate)
+{
+    GBytes **frame = &event->deflated[dialect->index];
+    if (*frame)
+        return *frame;
+    GBytes *packed = frame_deflate(event->frames[dialect->index], deflate);
+    return *frame = packed ? packed : g_bytes_ref(event->frames[dialect->index]);
+}
+
 GBytes *text_frame_of(const struct dialect *dialect, const struct dialect_frame *frame)
 {
     g_auto(buffer) text = BUFFER_INIT(FRAME_HEADER_MAX + dialect_frame_max(frame));

@@ -314,8 +314,8 @@ static bool stanza_pass(struct dispatch *dispatch, struct stanza_context *contex
 {
     context->from = stanza_attr(context->stanza, "from");
     context->to = stanza_attr(context->stanza, "to");
-    g_autofree char *from_bare = g_strndup(context->from, strcspn(context->from, "/"));
-    g_autofree char *to_bare = g_strndup(context->to, strcspn(context->to, "/"));
+    g_autofree char *from_bare = jid_cut(context->from);
+    g_autofree char *to_bare = jid_cut(context->to);
     context->from_bare = from_bare;
     context->to_bare = to_bare;
     context->dispatch = dispatch;
@@ -357,7 +357,7 @@ void dispatch_archived(const struct stanza_context *context, xmpp_stanza_t *mess
     const char *from = stanza_attr(message, "from");
     if (!from)
         return;
-    g_autofree char *from_bare = g_strndup(from, strcspn(from, "/"));
+    g_autofree char *from_bare = jid_cut(from);
     inner.stanza = message;
     inner.payload = NULL;
     inner.type = effective_type(message);

@@ -232,7 +232,10 @@ static bool queue_stanza(struct link *link, xmpp_stanza_t *stanza, size_t extra)
         return false;
     g_string_truncate(link->text, 0);
     stanza_append_link_text(link->text, stanza);
-    return queue_text(link, link->text->str, link->text->len, extra);
+    bool queued = queue_text(link, link->text->str, link->text->len, extra);
+    if (strcmp(stanza_name(stanza), "iq") == 0) /* there may be a password in it */
+        explicit_bzero(link->text->str, link->text->len);
+    return queued;
 }
 
 bool link_send(struct link *link, xmpp_stanza_t *stanza)

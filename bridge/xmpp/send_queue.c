@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A byte queue that moves its content rarely: written bytes stay in front until they are the larger
- * part, so that a slow reader of a full queue costs no quadratic copying. */
+ * part, so that a slow reader of a full queue costs no quadratic copying. They are wiped: there may
+ * be a password among them. */
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "bridge/xmpp/send_queue.h"
@@ -20,6 +22,8 @@ void send_queue_init(struct send_queue *queue, size_t ceiling)
 
 void send_queue_clear(struct send_queue *queue)
 {
+    if (queue->bytes.data)
+        explicit_bzero(queue->bytes.data, queue->bytes.length);
     buffer_clear(&queue->bytes);
     queue->written = 0;
 }
@@ -63,6 +67,7 @@ enum send_result send_queue_write(struct send_queue *queue, int fd)
             result = errno == EAGAIN || errno == EWOULDBLOCK ? SEND_BLOCKED : SEND_FAILED;
             break;
         }
+        explicit_bzero(queue->bytes.data + queue->written, (size_t)sent);
         queue->written += (size_t)sent;
     }
     int saved_errno = errno;

@@ -20,6 +20,7 @@
 
 -define(NS_TRESTLE, <<"urn:trestle:bind:0">>).
 -define(VERSION, 1).
+-define(LOGINS_MAX, 64). % passwords that are being tried
 
 %% ---- The module and its supervisor, which owns the table: {{LUser, LResource}, Pid, Link, Waiting}
 
@@ -70,7 +71,7 @@ start_link(Host) ->
 
 init([Host]) ->
     Table = ets:new(table(Host), [named_table, public, {read_concurrency, true}]),
-    ets:insert(Table, {epoch, p1_rand:get_string()}),
+    ets:insert(Table, [{epoch, p1_rand:get_string()}, {logins, 0}]),
     {ok, {#{strategy => simple_one_for_one},
           [#{id => session, start => {mod_trestle_session, start_link, []}, restart => temporary, shutdown => 5000}]}}.
 
@@ -104,7 +105,7 @@ session(Host, User, Resource) ->
         [] -> none
     end.
 
-count(Host) -> ets:info(table(Host), size) - 1.
+count(Host) -> ets:info(table(Host), size) - 2.
 
 hosts() -> [Host || Host <- ejabberd_option:hosts(), gen_mod:is_loaded(Host, ?MODULE)].
 
@@ -155,8 +156,51 @@ request(set, <<"unbind">>, El, IQ, {Host, _Link}) ->
         {_Key, Pid, _, _} -> mod_trestle_session:unbind(Pid, IQ), later;
         none -> {error, xmpp:err_item_not_found(?T("Not bound"), <<"en">>)}
     end;
+request(set, <<"login">>, El, IQ, {Host, Link}) ->
+    case {jid:nodeprep(fxml:get_tag_attr_s(<<"user">>, El)), El#xmlel.children} of
+        {User, []} when is_binary(User), User /= <<>> -> may_be_bound(User, Host);
+        {User, [#xmlel{name = <<"password">>} = Password]} when is_binary(User), User /= <<>> ->
+            login(User, fxml:get_tag_cdata(Password), IQ, {Host, Link});
+        _ -> {error, xmpp:err_bad_request()}
+    end;
 request(_, _, _, _, _) ->
     {error, xmpp:err_bad_request()}.
+
+may_be_bound(User, Host) ->
+    case {ejabberd_auth:user_exists(User, Host), is_allowed(User, Host)} of
+        {true, true} -> {ok, undefined};
+        {true, false} -> {error, xmpp:err_not_allowed(?T("This account may not be bound"), <<"en">>)};
+        {false, _} -> {error, xmpp:err_item_not_found(?T("No such account"), <<"en">>)}
+    end.
+
+%% In a process of its own, which a store that is slow to say holds up alone. Nothing is said of why not.
+login(User, Password, IQ, {Host, Link}) ->
+    Table = table(Host),
+    case ets:update_counter(Table, logins, 1) =< ?LOGINS_MAX of
+        true ->
+            spawn(fun() -> login_try(User, Password, IQ, {Host, Link}) end),
+            later;
+        false ->
+            ets:update_counter(Table, logins, -1),
+            {error, xmpp:err_resource_constraint(?T("Too many passwords are being tried"), <<"en">>)}
+    end.
+
+login_try(User, Password, IQ, {Host, Link}) ->
+    Right = try ejabberd_auth:check_password(User, <<>>, Host, Password) of
+                true -> may_be_bound(User, Host) == {ok, undefined};
+                _ -> false
+            catch
+                Class:Why -> {Class, Why}
+            end,
+    ets:update_counter(table(Host), logins, -1),
+    Answer = case Right of
+                 true -> xmpp:make_iq_result(IQ, undefined);
+                 false -> xmpp:make_error(IQ#iq{sub_els = []}, xmpp:err_not_authorized());
+                 _ ->
+                     ?ERROR_MSG("cannot try a password of ~ts@~ts", [User, Host]),
+                     xmpp:make_error(IQ#iq{sub_els = []}, xmpp:err_internal_server_error())
+             end,
+    Link ! {route, Answer}.
 
 version(Name, El, Default) ->
     case fxml:get_tag_attr(Name, El) of
@@ -179,12 +223,12 @@ hello_element(Host) ->
                        end,
     #xmlel{name = <<"hello">>,
            attrs = [{<<"xmlns">>, ?NS_TRESTLE}, {<<"version">>, integer_to_binary(?VERSION)}, {<<"epoch">>, Epoch},
-                    {<<"server">>, <<"ejabberd">>}, {<<"plugin">>, <<"0.1">>}, {<<"archive">>, Archive},
+                    {<<"server">>, <<"ejabberd">>}, {<<"plugin">>, <<?PLUGIN_VERSION>>}, {<<"archive">>, Archive},
                     {<<"sessions">>, integer_to_binary(count(Host))},
                     {<<"max-sessions">>, integer_to_binary(option(Host, max_sessions))},
                     {<<"users">>, users_kind(option(Host, users))} | State],
            children = [#xmlel{name = <<"has">>, children = [{xmlcdata, Has}]} ||
-                          Has <- [<<"bind">>, <<"uid">>, <<"offline-copy">>]]}.
+                          Has <- [<<"bind">>, <<"uid">>, <<"offline-copy">>, <<"login">>]]}.
 
 %% How the backend of the archive is: what is wrong, and how many bytes wait.
 archive_state(Host) ->

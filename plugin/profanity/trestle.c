@@ -8,7 +8,10 @@
 #include <glib.h>
 #include <string.h>
 
+#include "plugin/profanity/mine.h"
+#include "plugin/profanity/place.h"
 #include "plugin/profanity/recent.h"
+#include "plugin/profanity/service.h"
 #include "xep/0201_thread.h"
 #include "xep/0280_carbons.h"
 #include "xep/0308_correction.h"
@@ -30,6 +33,8 @@ void prof_on_connect(const char *account, const char *jid);
 void prof_on_unload(void);
 char *prof_on_message_stanza_send(const char *stanza);
 int prof_on_message_stanza_receive(const char *stanza);
+int prof_on_iq_stanza_receive(const char *stanza);
+void prof_on_disconnect(const char *account, const char *jid);
 #pragma GCC visibility pop
 
 #define ARGUMENTS_MAX 3 /* the last is the rest of the line */
@@ -39,23 +44,41 @@ int prof_on_message_stanza_receive(const char *stanza);
 #define RETRACTED "/me retracted a previous message, but your client does not support that."
 #define SECONDS_MAX (365u * 24 * 3600)
 
-/* The chat that the person is looking at; borrowed from Profanity. */
-struct place {
-    const char *address;
-    bool room;
-};
-
 static char *own_bare;           /* NULL: not connected */
 static GHashTable *disappearing; /* bare address → seconds, for chats that have them */
 
 /* ---- What is shown */
 
-static void show(const struct place *place, const char *line)
+void place_show(const struct place *place, const char *line)
 {
-    if (place->room)
+    if (!place->address)
+        prof_cons_show(line);
+    else if (place->room)
         prof_room_show(place->address, line);
     else
         prof_chat_show(place->address, line);
+}
+
+bool place_send(const char *stanza)
+{
+    g_autofree char *copy = g_strdup(stanza);
+    return prof_send_stanza(copy);
+}
+
+char *place_setting(const char *name)
+{
+    static char group[] = "trestle";
+    g_autofree char *key = g_strdup(name);
+    g_autofree char *text = prof_settings_string_get(group, key, NULL);
+    return text && *text ? g_steal_pointer(&text) : NULL;
+}
+
+void place_keep(const char *name, const char *text)
+{
+    static char group[] = "trestle";
+    g_autofree char *key = g_strdup(name);
+    g_autofree char *copy = g_strdup(text);
+    prof_settings_string_set(group, key, copy);
 }
 
 static char *shortened(const char *text)
@@ -73,7 +96,7 @@ static void show_about(const struct place *place, const char *who, const char *w
     const struct said *said = recent_find(place->address, id);
     g_autofree char *text = shortened(said ? said->text : "an earlier message");
     g_autofree char *line = g_strdup_printf("* %s %s: %s", who, what, text);
-    show(place, line);
+    place_show(place, line);
 }
 
 /* ---- What comes */
@@ -247,7 +270,7 @@ static void message_send(xmpp_stanza_t *message, const struct place *place, cons
         return;
     if (says)
         remember(message, place, true);
-    show(place, line);
+    place_show(place, line);
 }
 
 /* ---- Commands. Each has its arguments as strings, NULL where there is none. */
@@ -259,7 +282,7 @@ static const struct said *named(const struct place *place, const char *number)
     if (number && g_ascii_string_to_unsigned(number, 10, 1, RECENT_MAX, &value, NULL))
         said = recent_nth(place->address, (unsigned)value);
     if (!said)
-        show(place, "* No such message here; /trestle messages lists them.");
+        place_show(place, "* No such message here; /trestle messages lists them.");
     return said;
 }
 
@@ -274,7 +297,7 @@ static void run_messages(const struct place *place, char *const *words)
             continue;
         g_autofree char *text = shortened(said->text);
         g_autofree char *line = g_strdup_printf("* %u  %s: %s", number, said->who, text);
-        show(place, line);
+        place_show(place, line);
     }
 }
 
@@ -296,7 +319,7 @@ static void run_react(const struct place *place, char *const *words)
     for (char **each = given; *each; each++) {
         char *clean = **each ? reaction_clean(*each) : NULL;
         if (**each && !clean) {
-            show(place, "* A reaction is one emoji, or several with spaces between them.");
+            place_show(place, "* A reaction is one emoji, or several with spaces between them.");
             return;
         }
         if (clean)
@@ -314,7 +337,7 @@ static void run_vote(const struct place *place, char *const *words)
     if (!said)
         return;
     if (!words[1] || strlen(words[1]) != 1 || !strchr("123456789", words[1][0])) {
-        show(place, "* Options are voted for by their numbers, 1 to 9.");
+        place_show(place, "* Options are voted for by their numbers, 1 to 9.");
         return;
     }
     g_autofree char *keycap = g_strconcat(words[1], KEYCAP, NULL);
@@ -353,7 +376,7 @@ static const struct said *own_named(const struct place *place, const char *numbe
     const struct said *said = named(place, number);
     if (!said || said->own)
         return said;
-    show(place, "* That message is not yours.");
+    place_show(place, "* That message is not yours.");
     return NULL;
 }
 
@@ -384,24 +407,31 @@ static void run_retract(const struct place *place, char *const *words)
     recent_change(place->address, id, NULL);
 }
 
+static void run_close(const struct place *place, char *const *words)
+{
+    const struct said *said = named(place, words[0]);
+    if (said)
+        mine_close(place, said->id);
+}
+
 static void run_disappear(const struct place *place, char *const *words)
 {
     guint64 seconds = 0;
     if (place->room) {
-        show(place, "* Rooms have no disappearing messages of one person.");
+        place_show(place, "* Rooms have no disappearing messages of one person.");
         return;
     }
     if (g_strcmp0(words[0], "off") != 0 &&
         !g_ascii_string_to_unsigned(words[0], 10, 1, SECONDS_MAX, &seconds, NULL)) {
-        show(place, "* /trestle disappear SECONDS, or off");
+        place_show(place, "* /trestle disappear SECONDS, or off");
         return;
     }
     if (seconds == 0)
         g_hash_table_remove(disappearing, place->address);
     else
         g_hash_table_insert(disappearing, g_strdup(place->address), GUINT_TO_POINTER(seconds));
-    show(place, seconds ? "* Your messages here disappear after they were read."
-                        : "* Your messages here stay.");
+    place_show(place, seconds ? "* Your messages here disappear after they were read."
+                              : "* Your messages here stay.");
 }
 
 /* Profanity drives ad-hoc commands by itself; this saves typing where they are. */
@@ -436,6 +466,21 @@ static const struct command {
      "Take one of your own messages back."},
     {"vote", false, run_vote, "/trestle vote <number> <option>",
      "Vote for an option of a poll, by its number."},
+    {"poll", false, mine_poll, "/trestle poll <question> | <option> | <option>...",
+     "Ask the open chat something that others vote on."},
+    {"close", false, run_close, "/trestle close <number>", "Close a poll of yours."},
+    {"schedule", false, mine_schedule, "/trestle schedule <time> <text>",
+     "Say something later: at 18:30, in +90m, +2h, +1d, or at 2030-01-31T18:30."},
+    {"scheduled", false, mine_scheduled, "/trestle scheduled",
+     "List what you are going to say in this chat."},
+    {"unschedule", false, mine_unschedule, "/trestle unschedule <number>",
+     "Do not say it, by its number in that list."},
+    {"requests", true, mine_requests, "/trestle requests", "List who wants to talk to you."},
+    {"accept", true, mine_accept, "/trestle accept <number>", "Let one of them."},
+    {"decline", true, mine_decline, "/trestle decline <number>", "Do not let one of them."},
+    {"calls", true, mine_calls, "/trestle calls", "List your calls."},
+    {"service", true, mine_service, "/trestle service [<domain>]",
+     "Whose these are: the domain of the app's users. It is kept."},
     {"disappear", false, run_disappear, "/trestle disappear <seconds>|off",
      "Let what you write in this chat disappear so long after it was read."},
     {"admin", true, run_admin, "/trestle admin <domain> [<command>]",
@@ -507,6 +552,19 @@ void prof_on_connect(const char *account, const char *jid)
     own_bare = bare_of(jid);
 }
 
+int prof_on_iq_stanza_receive(const char *stanza)
+{
+    return !service_take(stanza);
+}
+
+void prof_on_disconnect(const char *account, const char *jid)
+{
+    (void)account;
+    (void)jid;
+    service_clear();
+    mine_clear(); /* the next account has other lists */
+}
+
 void prof_init(const char *version, const char *status, const char *account, const char *jid)
 {
     (void)version;
@@ -518,6 +576,8 @@ void prof_init(const char *version, const char *status, const char *account, con
 
 void prof_on_unload(void)
 {
+    service_clear();
+    mine_clear();
     recent_clear();
     g_clear_pointer(&disappearing, g_hash_table_unref);
     g_clear_pointer(&own_bare, g_free);

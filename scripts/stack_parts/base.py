@@ -48,6 +48,17 @@ def wait_until(what, condition, seconds):
         time.sleep(0.02)
 
 
+def memory_folder(room):
+    """Where files are in memory, if that much of it is free; None: nowhere. For what need not outlive the machine."""
+    folder = Path("/dev/shm")
+    try:
+        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        available = int(Path("/proc/meminfo").read_text().partition("MemAvailable:")[2].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return None
+    return folder if min(free, available) >= 2 * room and os.access(folder, os.W_OK) else None
+
+
 def random_word():
     return secrets.token_hex(16)
 

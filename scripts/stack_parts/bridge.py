@@ -46,18 +46,19 @@ def settings(stack, name, ports):
         "auth": {"algorithm": "HS256", "key_file": stack.path("bridge", "jwt.key"),
                  "issuer": stack.state["jwt"]["issuer"], "audience": stack.state["jwt"]["audience"]},
         # Tests and benchmarks send as fast as they can; those of the limits set their own.
-        "limits": {name: 0 for name in ("requests", "pages", "previews", "translations", "messages", "strangers", "conversations", "search",
-                                        "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
+        "limits": {name: 0 for name in ("requests", "pages", "previews", "translations", "exports", "messages", "strangers", "conversations", "search",
+                                        "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "guesses", "calls", "calls_peer", "signals", "xmpp_messages",
                                         "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
         "media": {"store": stack.path("bridge", "files"), "key_file": stack.path("bridge", "media.keys"),
                   "url": f"http://{base.LOOPBACK}:{ports['http']}", "slots": "server"},
+        "features": {"analytics": "on"},
         "session": {"cookie_secure": "false"},
         "admin": {"jids": "admin@" + domains["server"], "socket": stack.path("bridge", f"{name}.sock")},
         "log": {"level": "info", "areas": "all"},
     }
     if stack.state.get("plugin"):
         c2s = stack.state["ports"]["xmpp"]["c2s"]
-        chosen["bound"] = {"hosts": domains["server"], "login_tls": "none", "grace": 2,
+        chosen["bound"] = {"hosts": domains["server"], "login_tls": "none", "grace": 2, "login_claim": "account",
                            "login_servers": f"{domains['server']}={base.LOOPBACK}:{c2s}"}
     if redis.NAME in stack.state["ports"]:
         chosen["cluster"] = {"redis": redis.url(stack), "instance": name.replace(".", "-")}
@@ -107,7 +108,7 @@ def prepare_database(stack):
         postgres.make_archive_role(stack)
     if not stack.state.get("server_key"):
         key = command(stack, "bridge.0", "token", "--server-key", "stack",
-                      "--scopes", "users,send,tickets,moderate,audit,admin,bound").strip()
+                      "--scopes", "users,send,tickets,moderate,audit,analytics,admin,bound").strip()
         stack.state["server_key"] = key or None
         stack.save()
 

@@ -35,7 +35,7 @@ listen:
     hosts:
       "{app}": {{ password: "{secret}" }}
       "{rooms}": {{ password: "{secret}" }}
-  - port: {http}
+{other}  - port: {http}
     ip: "127.0.0.1"
     module: ejabberd_http
     request_handlers:
@@ -49,6 +49,7 @@ access_rules:
   turn: [{{ allow: local }}, {{ allow: bridge }}]
   c2s: {{ allow: all }}
   bound: [{{ deny: unbound }}, {{ allow: local }}]
+  component: [{{ allow: bridge }}]
 modules:
   mod_adhoc: {{}}
   mod_blocking: {{}}
@@ -102,11 +103,20 @@ api_permissions:
     what: "*"
 """
 
+# Somebody else's component, which has the same secret.
+OTHER = """\
+      "{other}": {{ password: "{secret}" }}
+"""
+
 # erin may not be bound, so that a refusal can be seen.
 PLUGIN = """\
   mod_admin_extra: {{}}
   mod_http_api: {{}}
   mod_trestle: {{ component: "{app}", users: bound }}
+"""
+DELEGATED = """\
+  mod_delegation: {{ namespaces: {{ "urn:xmpp:mam:2": {{ access: component }} }} }}
+  mod_privilege: {{ message: {{ outgoing: component }} }}
 """
 # With nobody to ask, a message for a component that is away is answered as for any unknown domain.
 NO_DNS = """\
@@ -156,16 +166,16 @@ def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder("xmpp/spool", account())
     domains, turn = stack.state["domains"], stack.state.get("turn")
-    plugin, archive = stack.state.get("plugin"), stack.state.get("archive")
+    plugin, archive, secret = stack.state.get("plugin"), stack.state.get("archive"), stack.state["secrets"]["component"]
     if plugin or archive:
         stack.copy_tree(built_plugin(), f"{NAME}/plugin", account())
     stack.write("xmpp/ejabberd.yml", CONFIG.format(
         domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
-        secret=stack.state["secrets"]["component"],
+        secret=secret, other=OTHER.format(other=domains["other"], secret=secret) if plugin else "",
         archive=", db_type: trestle" if archive else "",
         archive_sql=ARCHIVE.format(port=stack.state["ports"][postgres.NAME]["sql"], role=postgres.ARCHIVE_ROLE,
                                    password=stack.state["secrets"][postgres.ARCHIVE_ROLE]) if archive else "",
-        api=API if plugin else "", plugin=PLUGIN.format(app=domains["app"]) if plugin else "",
+        api=API if plugin else "", plugin=(PLUGIN.format(app=domains["app"]) if plugin else "") + (DELEGATED.format() if stack.state.get("delegated") else ""),
         balancing=balancing(stack), turn=TURN.format(**turn) if turn else "", **ports), account())
     accounts = ",\n               ".join(
         '{{<<"{}">>, <<"{}">>}}'.format(entry["jid"].partition("@")[0], entry["password"])

@@ -42,6 +42,10 @@ def parse(words):
                         help="load plugin/ into the XMPP server, and let the administrator's commands in")
     parser.add_argument("--archive", action="store_true",
                         help="the XMPP server keeps its users' archives in the stack's PostgreSQL")
+    parser.add_argument("--delegated", action="store_true",
+                        help="ejabberd leaves its users' archives to the bridge (XEP-0355), which answers by XEP-0356")
+    parser.add_argument("--memory", action="store_true",
+                        help="start: keep PostgreSQL's data in memory, where there is room, until the whole stack is stopped")
     parser.add_argument("--purge", action="store_true", help="stop: remove the directory afterwards")
     chosen = parser.parse_args(words)
     if chosen.command == "restart" and not chosen.part:
@@ -106,13 +110,15 @@ def new_state(chosen):
     return {
         "server": chosen.server or "prosody",
         "instances": 1 if chosen.instances is None else chosen.instances,
-        "domains": {"server": "example.org", "app": "app.example.org", "rooms": "rooms.app.example.org"},
+        "domains": {"server": "example.org", "app": "app.example.org", "rooms": "rooms.app.example.org",
+                    "other": "other.example"},
         "accounts": [{"jid": f"{user}@example.org", "password": base.random_word()} for user in USERS],
         "secrets": {"component": base.random_word(), "redis": base.random_word()},
         "jwt": {"alg": "HS256", "secret": base.random_word() + base.random_word(),
                 "issuer": "trestle-stack", "audience": "trestle"},
         "turn": dict(zip(("host", "port", "secret"), chosen.turn)) if chosen.turn else None,
-        "plugin": chosen.plugin, "archive": chosen.archive,
+        "plugin": chosen.plugin, "archive": chosen.archive, "delegated": chosen.delegated,
+        "memory": chosen.memory,
         "server_key": None, "extra": {}, "ports": {}, "processes": {},
     }
 
@@ -151,7 +157,7 @@ def describe(stack):
         "xmpp_ws": SERVERS[state["server"]].websocket_url(stack),
         "plugin": state.get("plugin", False), "archive": state.get("archive", False),
         "component": {"domain": state["domains"]["app"], "rooms": state["domains"]["rooms"],
-                      "host": base.LOOPBACK, "port": ports["xmpp"]["component"],
+                      "other": state["domains"]["other"], "host": base.LOOPBACK, "port": ports["xmpp"]["component"],
                       "secret": state["secrets"]["component"]},
         "database": postgres.uri(stack),
         "redis": redis.url(stack) if "redis" in ports else None,
@@ -193,6 +199,7 @@ def command_start(chosen):
         start_parts(stack)
     except BaseException:
         stop_parts(stack)
+        postgres.forget(stack)
         base.note(f"the parts are stopped again; the logs stay in {stack.path('log')}")
         raise
     publish(stack)
@@ -246,6 +253,7 @@ def command_stop(chosen):
     left = running(stack)
     if left:
         raise base.Failure(f"still running: {', '.join(left)}")
+    postgres.forget(stack)
     if chosen.purge:
         shutil.rmtree(stack.dir)
         base.note(f"stopped; {stack.dir} is removed")

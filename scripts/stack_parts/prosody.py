@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private Prosody 0.12 on loopback: clients, WebSocket, components; no server-to-server links."""
+import os
+from pathlib import Path
+
 from . import base, postgres
 
 NAME = "xmpp"
@@ -40,6 +43,7 @@ VirtualHost "{domain}"
     disco_items = {{ {{ "{rooms}", "Rooms" }}, {{ "{app}", "Files" }} }}
     modules_enabled = {{ {modules} }}
 {turn}{plugin}
+{other}
 Component "{app}"
     component_secret = "{secret}"
     component_conflict_resolve = "{conflict}"
@@ -73,6 +77,14 @@ PLUGIN = """\
 """
 
 
+# Somebody else's component, which has the same secret.
+OTHER = """\
+
+Component "{other}"
+    component_secret = "{secret}"
+"""
+
+
 ARCHIVE = """\
     storage = {{ archive = "trestle" }}
     trestle_sql = {{ host = "127.0.0.1"; port = {port}; database = "trestle"; username = "{role}"; password = "{password}" }}
@@ -88,22 +100,32 @@ def archive(stack):
                           password=stack.state["secrets"][postgres.ARCHIVE_ROLE])
 
 
+def built_version():
+    """What the build adds to the sources."""
+    build = Path(os.environ.get("TRESTLE_BUILD") or base.TOP / "build").absolute()
+    return (build / "plugin" / "prosody" / "mod_trestle" / "version.lib.lua").read_text()
+
+
 def prepare(stack, ports):
     home = stack.folder(NAME, account())
     stack.folder(f"{NAME}/certs", account())  # it looks there, and complains when there is nothing
     domains, turn = stack.state["domains"], stack.state.get("turn")
     modules = ["external_services"] if turn else []
-    plugin = ""
+    secret = stack.state["secrets"]["component"]
+    plugin = other = ""
     if stack.state.get("plugin") or stack.state.get("archive"):
         stack.copy_tree(base.TOP / "plugin" / "prosody", f"{NAME}/plugin", account())
+        stack.write(f"{NAME}/plugin/mod_trestle/version.lib.lua", built_version(), account())
     if stack.state.get("archive"):
         plugin = archive(stack)
     if stack.state.get("plugin"):
         modules += ["trestle", "admin_shell"]
         plugin += PLUGIN.format(app=domains["app"])
+        other = OTHER.format(other=domains["other"], secret=secret)
+    plugin += stack.state.get("xmpp_more", "")  # of one test: its database may have what no other's has
     stack.write("xmpp/prosody.cfg.lua", CONFIG.format(
         home=home, domain=domains["server"], app=domains["app"], rooms=domains["rooms"],
-        secret=stack.state["secrets"]["component"],
+        secret=secret, other=other,
         modules="; ".join(f'"{name}"' for name in modules), plugin=plugin,
         turn=TURN.format(app=domains["app"], domain=domains["server"], **turn) if turn else "",
         # The instance that takes the lease takes the link, too.

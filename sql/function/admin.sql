@@ -27,7 +27,7 @@ END $$;
 CREATE FUNCTION admin_user_json(u users) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('user_id', u.id, 'jid', u.jid, 'external_id', u.external_id, 'username', user_username(u),
-           'name', user_name(u), 'kind', u.kind, 'staff', u.staff, 'created_at', api_time(u.created_at),
+           'name', user_name(u), 'kind', u.kind, 'staff', u.staff, 'created_at', api_time(u.created_at), 'delete_at', api_time(u.leaves_at),
            'last_seen_at', api_time(u.last_seen_at), 'suspended', access_is_suspended(a),
            'suspended_at', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_at) END,
            'suspended_until', CASE WHEN access_is_suspended(a) THEN api_time(a.suspended_until) END,
@@ -77,7 +77,8 @@ LANGUAGE sql STABLE AS $$
   FROM page
 $$;
 
--- What there is of a user: numbers up to 10000, the sessions by cookie. No row: nobody of ours.
+-- What there is of a user: numbers up to 10000, the sessions by cookie; not whether the user is online, which processes
+-- know. No row: nobody of ours.
 CREATE FUNCTION admin_user_show(p_user text) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
   SELECT (admin_user_json(u) || jsonb_build_object(
@@ -87,7 +88,6 @@ LANGUAGE sql STABLE AS $$
     'phone_verified_at', (SELECT api_time(v.verified_at) FROM verifications v WHERE v.user_id = u.id AND v.kind = 'phone'),
     'blocked', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = u.id LIMIT 10000) x),
     'blocked_by', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.peer = u.jid LIMIT 10000) x),
-    'online', EXISTS (SELECT FROM shown_online o WHERE o.user_id = u.id),
     'sessions', coalesce((SELECT jsonb_agg(jsonb_build_object('created_at', api_time(s.created_at),
                                                               'expires_at', api_time(s.expires_at)) ORDER BY s.created_at)
                             FROM (SELECT * FROM sessions s WHERE s.user_id = u.id AND s.expires_at > clock_timestamp()
@@ -95,20 +95,20 @@ LANGUAGE sql STABLE AS $$
     FROM users u WHERE u.id = admin_user(p_user)
 $$;
 
--- How many users there are, up to 100000 of each: { registered, online, suspended }.
-CREATE FUNCTION admin_user_count() RETURNS text
+-- How many users there are, up to 100000 of each: { registered, online: p_online, suspended }.
+CREATE FUNCTION admin_user_count(p_online bigint) RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT json_build_object(
     'registered', (SELECT count(*) FROM (SELECT FROM users u WHERE u.external_id IS NOT NULL LIMIT 100000) x),
-    'online', (SELECT count(*) FROM (SELECT FROM shown_online LIMIT 100000) x),
+    'online', least(p_online, 100000),
     'suspended', (SELECT count(*) FROM (SELECT FROM user_access a WHERE a.suspended_at IS NOT NULL AND access_is_suspended(a)
                                           LIMIT 100000) x))::text
 $$;
 
+-- { user_id, jid, last_seen_at }; no row: nobody of ours.
 CREATE FUNCTION admin_last_login(p_user text) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('jid', u.jid, 'last_seen_at', api_time(u.last_seen_at),
-                           'online', EXISTS (SELECT FROM shown_online o WHERE o.user_id = u.id))::text
+  SELECT json_build_object('user_id', u.id, 'jid', u.jid, 'last_seen_at', api_time(u.last_seen_at))::text
     FROM users u WHERE u.id = admin_user(p_user)
 $$;
 
@@ -220,6 +220,7 @@ DECLARE
   found uuid := admin_user(p_arguments->>'user');
 BEGIN
   outcome := CASE WHEN found IS NULL THEN 2 WHEN NOT p_arguments ? 'rate' THEN 0
+                  WHEN EXISTS (SELECT FROM user_limits l WHERE l.user_id = found AND l.name = p_arguments->>'limit') THEN 0
                   WHEN (SELECT count(*) FROM (SELECT FROM user_limits LIMIT 10000) x) >= 10000 THEN 3 ELSE 0 END;
   IF outcome <> 0 THEN
     RETURN;

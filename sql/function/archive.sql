@@ -68,10 +68,10 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   found archive_place;
 BEGIN
-  SELECT m.conversation_id, m.position, m.seq, true, archive_shows(m.kind) INTO found
+  SELECT m.conversation_id, m.position, m.seq, true, archive_shows(m.kind), NULL INTO found
     FROM messages m WHERE m.id = p_id;
   IF found.position IS NULL THEN
-    SELECT e.conversation_id, e.position, e.seq, false, true INTO found FROM entries e WHERE e.id = p_id;
+    SELECT e.conversation_id, e.position, e.seq, false, true, e.target INTO found FROM entries e WHERE e.id = p_id;
   END IF;
   RETURN found;
 END $$;
@@ -95,15 +95,25 @@ BEGIN
     before := least(before, (SELECT m.position FROM messages m WHERE m.conversation_id = p_conversation
                                AND m.seq > p_high ORDER BY m.seq LIMIT 1));
   END IF;
-  RETURN ROW(p_conversation, coalesce(p_low, 0), coalesce(p_high, farthest), after, before)::archive_window;
+  RETURN ROW(p_conversation, coalesce(p_low, 0), coalesce(p_high, farthest), after, before,
+             coalesce((SELECT c.base_seq FROM conversations c WHERE c.id = p_conversation), 0))::archive_window;
 END $$;
 
 CREATE FUNCTION archive_has(w archive_window, p_place archive_place) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT w.conversation_id = p_place.conversation_id
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN w.conversation_id = p_place.conversation_id
     AND CASE WHEN p_place.is_message THEN p_place.seq > w.low AND p_place.seq <= w.high
-             ELSE p_place.position > w.after AND p_place.position <= w.before END
-$$;
+             ELSE p_place.position > w.after AND p_place.position <= w.before AND archive_tells(w, p_place.about) END;
+END $$;
+
+-- Whether an entry of the window about that message, NULL: none, is told still: not when the message was kept for long enough.
+CREATE FUNCTION archive_tells(w archive_window, p_about uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN w.base = 0 OR p_about IS NULL
+    OR NOT EXISTS (SELECT FROM messages m WHERE m.id = p_about AND m.conversation_id = w.conversation_id AND m.seq <= w.base);
+END $$;
 
 -- What of the window is behind that place, or before it.
 CREATE FUNCTION archive_cut(w archive_window, p_place archive_place, p_behind boolean) RETURNS archive_window
@@ -210,20 +220,24 @@ BEGIN
   IF p_sender IS NULL AND p_backward THEN
     RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
       WHERE e.conversation_id = w.conversation_id AND e.position > w.after AND e.position <= w.before
+        AND (w.base = 0 OR archive_tells(w, e.target))
       ORDER BY e.position DESC LIMIT p_limit;
   ELSIF p_sender IS NULL THEN
     RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
       WHERE e.conversation_id = w.conversation_id AND e.position > w.after AND e.position <= w.before
+        AND (w.base = 0 OR archive_tells(w, e.target))
       ORDER BY e.position LIMIT p_limit;
   ELSIF p_backward THEN
     RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
       WHERE e.conversation_id = w.conversation_id AND e.sender_id = p_sender
         AND e.position > w.after AND e.position <= w.before
+        AND (w.base = 0 OR archive_tells(w, e.target))
       ORDER BY e.position DESC LIMIT p_limit;
   ELSE
     RETURN QUERY SELECT e.id, e.position, pg_column_size(e.payload) FROM entries e
       WHERE e.conversation_id = w.conversation_id AND e.sender_id = p_sender
         AND e.position > w.after AND e.position <= w.before
+        AND (w.base = 0 OR archive_tells(w, e.target))
       ORDER BY e.position LIMIT p_limit;
   END IF;
 END $$;

@@ -92,6 +92,12 @@ DECLARE
   lost uuid[];
   linked uuid[];
 BEGIN
+  IF holds_any() THEN
+    INSERT INTO hold_files (file_id, conversation_id)
+      SELECT DISTINCT a.file_id, a.conversation_id FROM attachments a
+        WHERE a.message_id = ANY (p_messages) AND conversation_held(a.conversation_id)
+      ON CONFLICT DO NOTHING;
+  END IF;
   WITH gone AS (DELETE FROM attachments a WHERE a.message_id = ANY (p_messages) RETURNING a.file_id, a.message_id)
     SELECT array_agg(g.file_id), array_agg(g.file_id) FILTER (WHERE f.url IS NULL AND u.kind <> 'hosted' AND m.sender_id <> u.id)
       INTO lost, linked

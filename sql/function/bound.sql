@@ -83,8 +83,27 @@ BEGIN
     RETURN 2;
   END IF;
   account := bound_become(p_jid);
-  UPDATE users u SET external_id = p_subject WHERE u.id = account AND u.external_id IS NULL;
-  RETURN CASE WHEN FOUND THEN 0 ELSE 2 END;
+  UPDATE users u SET external_id = p_subject
+    WHERE u.id = account AND u.external_id IS NULL AND NOT EXISTS (SELECT FROM users x WHERE x.external_id = p_subject);
+  RETURN CASE WHEN FOUND THEN 0
+              WHEN EXISTS (SELECT FROM users u WHERE u.id = account AND u.external_id = p_subject) THEN 1  -- at the same time
+              ELSE 2 END;
+END $$;
+
+-- Lets the account p_jid in by a token of the app's own id p_subject, whose claim names it. Columns as those of
+-- session_find. No row: the id or the account is somebody else's, or its user was deleted since the token was issued.
+CREATE FUNCTION bound_token_sign_in(p_subject text, p_jid text, p_credential uuid, p_issued bigint)
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
+               "position" bigint, created_at bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM users u WHERE u.external_id = p_subject)
+     AND user_was_deleted(p_subject, time_from_microseconds(p_issued)) OR bound_link(p_subject, p_jid) = 2 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT u.id, u.jid, u.name, u.facts, u.kind, u.number, c.state, c.position, c.created_at
+    FROM users x CROSS JOIN LATERAL user_row(x.id) u CROSS JOIN LATERAL session_check(x.id, p_credential, p_issued) c
+    WHERE x.external_id = p_subject;
 END $$;
 
 -- An account, for its session. waiting: there are stanzas for it. Columns up to number are those of session_find.
@@ -268,5 +287,29 @@ BEGIN
     PERFORM relation_guard_all(p_user, other);
   END LOOP;
   outcome := CASE WHEN gone = '{}' AND added = '{}' THEN 1 ELSE 0 END;
+  IF outcome = 0 THEN
+    PERFORM relation_tell(p_user, CASE WHEN cardinality(gone || added) = 1 THEN (gone || added)[1] END);
+  END IF;
   result := change_follows(p_user);
+END $$;
+
+-- ---- The profile -------------------------------------------------------------------------------------
+
+-- The account u, which was p_old, shows itself otherwise: its server is told, which tells its contacts.
+CREATE FUNCTION bound_profile_tell(u users, p_old users) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF u.name IS DISTINCT FROM p_old.name THEN
+    PERFORM outbox_add((log_advance(1)).ret_before + 1, 'own.nick', u.id, ARRAY[u.jid], NULL, NULL,
+                       jsonb_build_object('nick', coalesce(u.name, ''))::text);
+  END IF;
+  IF u.avatar_hash IS DISTINCT FROM p_old.avatar_hash THEN
+    PERFORM outbox_add((log_advance(1)).ret_before + 1, k.kind, u.id, ARRAY[u.jid], NULL, NULL,
+                       jsonb_strip_nulls(jsonb_build_object('hash', p.hash, 'bytes', octet_length(p.png), 'width', p.width,
+                         'height', p.height, 'data', CASE WHEN k.kind = 'own.picture' THEN translate(encode(p.png, 'base64'), E'\n', '') END))::text)
+      FROM (VALUES (1, 'own.picture'), (2, 'own.avatar')) AS k (n, kind)
+      LEFT JOIN pictures p ON p.hash = u.avatar_hash
+      WHERE p.hash IS NOT NULL OR k.kind = 'own.avatar'
+      ORDER BY k.n;
+  END IF;
 END $$;

@@ -636,22 +636,25 @@ CREATE FUNCTION reap_calls(p_seconds bigint, p_limit int, OUT removed bigint, OU
                            OUT payload jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
+  any_held CONSTANT boolean := holds_any();
   old timestamptz := clock_timestamp() - make_interval(secs => p_seconds);
   count bigint;
 BEGIN
   DELETE FROM call_samples s WHERE (s.call_id, s.user_id, s.at) IN (
     SELECT x.call_id, x.user_id, x.at FROM call_samples x
-      WHERE x.at < clock_timestamp() - interval '30 days' ORDER BY x.at LIMIT p_limit);
+      WHERE x.at < clock_timestamp() - interval '30 days' AND NOT (any_held AND call_held(x.call_id)) ORDER BY x.at LIMIT p_limit);
   GET DIAGNOSTICS removed = ROW_COUNT;
   more := removed >= p_limit;
   DELETE FROM call_events e WHERE (e.call_id, e.n) IN (
-    SELECT x.call_id, x.n FROM call_events x WHERE x.at < least(old, now() - interval '30 days')
+    SELECT x.call_id, x.n FROM call_events x
+      WHERE x.at < least(old, now() - interval '30 days') AND NOT (any_held AND call_held(x.call_id))
       ORDER BY x.at LIMIT p_limit);
   GET DIAGNOSTICS count = ROW_COUNT;
   removed := removed + count;
   more := more OR count >= p_limit;
   DELETE FROM calls c WHERE c.id IN (
-    SELECT x.id FROM calls x WHERE x.live IS NULL AND x.created_at < old ORDER BY x.created_at LIMIT p_limit);
+    SELECT x.id FROM calls x
+      WHERE x.live IS NULL AND x.created_at < old AND NOT (any_held AND call_held(x.id)) ORDER BY x.created_at LIMIT p_limit);
   GET DIAGNOSTICS count = ROW_COUNT;
   removed := removed + count;
   more := more OR count >= p_limit;

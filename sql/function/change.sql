@@ -153,8 +153,12 @@ BEGIN
     WHEN e.type = 'draft.updated' THEN draft_json(p_user, e.conversation_id)::text
     WHEN e.type = 'scheduled.updated' THEN scheduled_event(p_user, e)
     WHEN e.type LIKE 'call.%' THEN call_event(p_user, e)
+    WHEN e.type LIKE 'export.%' THEN export_event(p_user, e)
+    WHEN e.type = 'account.updated' THEN account_get(p_user)
     WHEN e.type LIKE 'moderation.%' THEN moderation_event(p_user, e)
     WHEN e.type = 'file.updated' THEN file_event(e)
+    WHEN e.type = 'settings.updated' THEN settings_event(p_user, e)
+    WHEN e.type = 'relation.updated' THEN relation_event(p_user, e)
     ELSE e.payload END;
 END $$;
 
@@ -193,10 +197,10 @@ BEGIN
       FROM (SELECT array_agg(id) AS ids FROM unnest(heard) id GROUP BY id = ANY (closed), id = ANY (blind)) g;
 END $$;
 
--- What the log has after a position, as change_apply tells it; NULL: nothing. For the holder of the log.
+-- What the log has after a position, up to p_until if that is not NULL, as change_apply tells it; NULL: nothing. For the holder of the log.
 -- In PL/pgSQL, which keeps its plan, as is everything that a change or a message calls by itself;
 -- conversations, of which there may be many at a time, are in the plan. p_first as in event_request().
-CREATE FUNCTION event_list(p_after bigint, p_first messages DEFAULT NULL) RETURNS text
+CREATE FUNCTION event_list(p_after bigint, p_first messages DEFAULT NULL, p_until bigint DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
@@ -216,17 +220,23 @@ BEGIN
             event_payload(e.user_id, e, p_first))
           ELSE event_payload(e.user_id, e, p_first) END AS shown, event_audience(e) AS users
           WHERE e.type <> 'message.new' AND NOT (
-            e.audience = 'members' AND (e.type LIKE 'conversation.%' OR e.type = 'message.updated'))
+            e.audience = 'members' AND e.type IN ('conversation.new', 'conversation.updated', 'message.updated'))
         UNION ALL
         SELECT u.shown, u.users FROM event_updated(e) u WHERE e.type = 'message.updated' AND e.audience = 'members'
         UNION ALL
-        SELECT g.shown, g.users FROM conversation_told(e) g WHERE e.audience = 'members' AND e.type LIKE 'conversation.%'
+        SELECT g.shown, g.users FROM conversation_told(e) g WHERE e.audience = 'members' AND e.type IN ('conversation.new', 'conversation.updated')
         UNION ALL
         SELECT m.shown, m.users FROM event_message(e) m WHERE e.type = 'message.new'
         UNION ALL
         SELECT e.payload::text, event_audience(e) WHERE e.type = 'message.failed') p
-      WHERE e.position > p_after AND p.shown IS NOT NULL);
+      WHERE e.position > p_after AND e.position <= coalesce(p_until, e.position) AND p.shown IS NOT NULL);
 END $$;
+
+-- What changes between two positions, the later one included, have added whose answers were lost.
+CREATE FUNCTION event_missed(p_after bigint, p_until bigint) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT event_list(p_after, NULL, p_until)
+$$;
 
 -- Two of them, either of which may be NULL.
 CREATE FUNCTION event_lists(p_one text, p_other text) RETURNS text

@@ -150,7 +150,8 @@ BEGIN
   PERFORM contact_unseen(p_user, p_peer);
 END $$;
 
--- A subscription stanza { type, peer, note?, nick? }. From somebody whom the user blocks it is nothing. The result
+-- A subscription stanza { type, peer, note?, nick? }. From somebody whom the user blocks it is nothing, nor is a request to
+-- one who is suspended. The result
 -- is { answer, last_seen }.
 CREATE FUNCTION change_contact_stanza(p_user uuid, p_arguments jsonb, OUT outcome int,
                                       OUT result jsonb)
@@ -160,7 +161,8 @@ DECLARE
   answer record;
 BEGIN
   outcome := 0;
-  IF relation_blocks(p_user, from_peer) THEN
+  IF relation_blocks(p_user, from_peer)
+     OR p_arguments->>'type' = 'subscribe' AND (SELECT user_is_suspended(u) FROM users u WHERE u.id = p_user) THEN
     result := '{"answer": "none"}'::jsonb || change_follows(p_user);
     RETURN;
   END IF;
@@ -180,7 +182,8 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   answer := CASE WHEN relation_blocks(p_user, p_peer) OR NOT EXISTS (
                    SELECT FROM contacts WHERE user_id = p_user AND peer = p_peer AND from_peer)
-                 THEN 'unsubscribed' WHEN contact_hidden(p_user) THEN 'unavailable' ELSE 'presence' END;
+                 THEN 'unsubscribed' WHEN contact_hidden(p_user) OR (SELECT user_is_suspended(u) FROM users u WHERE u.id = p_user)
+                 THEN 'unavailable' ELSE 'presence' END;
   last_seen := contact_last_seen(p_user);
 END $$;
 

@@ -88,7 +88,7 @@ BEGIN
     SELECT x.* INTO c FROM conversations x WHERE x.room = p_arguments->>'room' AND source = ANY (x.member_ids);
     RETURN;
   END IF;
-  target := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind = 'hosted');
+  target := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'to' AND u.kind = 'hosted' AND NOT user_is_suspended(u));
   source := (SELECT u.id FROM users u WHERE u.jid = p_arguments->>'from');
   SELECT x.* INTO c FROM conversations x
     WHERE x.kind = 'direct' AND x.member_ids = pair_key(source, target) AND x.remote_user = source;
@@ -134,7 +134,9 @@ BEGIN
   IF carried ? 'thread_id' THEN
     SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'thread_id')::uuid
       AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
-    IF other.id IS NULL THEN
+    IF other.id IS NULL AND (thread_for(p_sender, (carried->>'thread_id')::uuid)).conversation_id = p_conversation THEN
+      NULL; -- it goes on, though what it began at is gone
+    ELSIF other.id IS NULL THEN
       RETURN content_refused('/thread_id', NULL, 2);
     ELSIF other.thread_id IS NOT NULL THEN -- threads have no threads
       carried := carried || jsonb_build_object('thread_id', other.thread_id);
@@ -276,6 +278,9 @@ BEGIN
   IF m.details ? 'correction_of' THEN
     shown := shown || jsonb_build_object('correction_of', m.details->'correction_of');
   END IF;
+  IF m.details ? 'transcription' THEN
+    shown := shown || jsonb_build_object('transcription', m.details->'transcription');
+  END IF;
   RETURN nullif(shown || carried_metadata(m, p_viewer), '{}');
 END $$;
 
@@ -376,7 +381,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   wire jsonb;
 BEGIN
-  wire := jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was,payload}'::text[] || jsonb_build_object(
+  wire := jsonb_strip_nulls(coalesce(m.details, '{}') - '{sent,was,payload,transcription}'::text[] || jsonb_build_object(
     'id', m.id, 'body', m.body,
     'reply', CASE WHEN coalesce(m.reply_to, m.thread_id) IS NOT NULL
                   THEN content_wire_reply(coalesce(m.reply_to, m.thread_id), c) END,

@@ -226,12 +226,13 @@ END $$;
 -- conversation_facts(); from peer_id on the other member, as user_view; what the two of them are there; and the
 -- last message, if shown says that it is, as message_view without its sender, who is one of the two, and its conversation. instead: what is shown if it is hidden.
 --
--- Each conversation is looked into, so what that costs decides. A look begins at the watermark, for
--- an index scan reads all that fits on a page of the index before it yields the first row; and the
+-- What rests is taken from the order that is kept. Each other conversation is looked into, so what that costs decides. A look begins at
+-- the watermark, for an index scan reads all that fits on a page of the index before it yields the first row; and the
 -- rows of the page are found again by their place, which is theirs as long as the snapshot.
+-- to_rest, in the first row: ids for change_conversation_rest(), when many were looked into.
 CREATE FUNCTION conversation_list(p_user uuid, p_limit int, p_before bigint, p_after bigint,
                                   p_filter text, p_text text)
-RETURNS TABLE (key bigint, rest boolean, self user_view, conversation conversation_view, direct_id uuid,
+RETURNS TABLE (key bigint, rest boolean, self user_view, to_rest jsonb, conversation conversation_view, direct_id uuid,
                begun timestamptz, unread bigint, pinned boolean, muted_until text, archived boolean, request text,
                blocked boolean, marked_unread boolean, draft jsonb, notify text, disappearing int,
                instead message_view, peer_id uuid, username text, name text, avatar_url text, bio text, jid text,
@@ -247,52 +248,87 @@ LANGUAGE sql STABLE AS $$
   ), own AS MATERIALIZED (
     -- usual: who sees profiles whose owners have not said it; to ask the settings costs as much as a look-up.
     SELECT user_facts(u, false) AS facts, privacy_value(NULL, 'profile') AS usual FROM users u WHERE u.id = p_user
-  ), mine AS (
-    SELECT m.conversation_id, m.ctid AS member_place, last.place, last.size,
-           coalesce(last.position,
-                    (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id))
-             + CASE WHEN m.pinned_at IS NULL THEN 0 ELSE 4611686018427387904 END AS key
-      FROM members m
+  ), looked AS MATERIALIZED (
+    -- may_rest: its place may be kept. Pinned ones are few, and looked into.
+    SELECT m.conversation_id, m.member_place, last.place, last.size, m.pinned_at IS NOT NULL AS pinned,
+           coalesce(last.position, (SELECT c.position FROM conversations c WHERE c.id = m.conversation_id)) AS newest,
+           m.pinned_at IS NULL AND (m.hidden_seq IS NULL OR coalesce(last.seq, 0) <= m.hidden_seq) AS may_rest,
+           CASE WHEN (SELECT p_filter = 'requests') THEN coalesce(m.hidden_seq, 0) = 0 OR last.seq > m.hidden_seq
+                ELSE m.hidden_seq IS NULL OR last.seq > m.hidden_seq END
+             AND ((SELECT p_filter <> 'unread') OR m.others_seen < (
+                    SELECT CASE WHEN x.many THEN others_counted(m.conversation_id, p_user, x.seq)
+                                WHEN x.sender_id = p_user THEN x.seq - x.sender_seq
+                                ELSE x.sender_seq END FROM messages x WHERE x.ctid = last.place)
+                  OR CASE WHEN m.unread_own IS NULL THEN false
+                          ELSE m.unread_own = own_count(m.conversation_id, p_user) END) AS listed
+      FROM (-- In parentheses: the filter is looked at once, not for each row.
+            SELECT x.*, x.ctid AS member_place FROM members x
+              WHERE x.user_id = p_user AND (x.archived_at IS NOT NULL) = (SELECT p_filter = 'archived') AND x.rested IS NULL
+                AND (SELECT p_filter <> 'requests') AND x.state = 'joined' AND (x.request IS NULL OR x.request = 'accepted')
+            UNION ALL
+            SELECT x.*, x.ctid FROM members x
+              WHERE x.user_id = p_user AND (SELECT p_filter = 'requests') AND x.request = 'pending'
+                AND x.state IN ('joined', 'invited')) m
       LEFT JOIN LATERAL (SELECT x.position, x.seq, octet_length(x.body) AS size, x.ctid AS place
                            FROM messages x WHERE x.conversation_id = m.conversation_id
                              AND x.seq >= greatest(m.delivered_seq, m.read_seq)
                            ORDER BY x.seq DESC LIMIT 1) last ON true
-      WHERE m.user_id = p_user
-        AND (m.state = 'joined' OR (m.state = 'invited' AND p_filter = 'requests'))
-        AND CASE WHEN p_filter = 'requests'
-              THEN m.request = 'pending' AND (coalesce(m.hidden_seq, 0) = 0
-                                              OR last.seq > m.hidden_seq)
-              ELSE (m.request IS NULL OR m.request = 'accepted')
-                AND (m.hidden_seq IS NULL OR last.seq > m.hidden_seq)
-                AND (m.archived_at IS NOT NULL) = (p_filter = 'archived')
-            END
-        AND (p_filter <> 'unread' OR m.others_seen < (
-               SELECT CASE WHEN x.many THEN others_counted(m.conversation_id, p_user, x.seq)
-                           WHEN x.sender_id = p_user THEN x.seq - x.sender_seq
-                           ELSE x.sender_seq END FROM messages x WHERE x.ctid = last.place)
-             OR CASE WHEN m.unread_own IS NULL THEN false
-                     ELSE m.unread_own = own_count(m.conversation_id, p_user) END)
-        AND (p_text IS NULL OR EXISTS (
+  ), kept AS (
+    -- In the order of the index, either way; all that text is looked for in. One that is hidden rests as it was when it was hidden.
+    (SELECT x.conversation_id, x.ctid AS member_place, x.rested, greatest(x.delivered_seq, x.read_seq) AS watermark
+       FROM members x
+       WHERE x.user_id = p_user AND (x.archived_at IS NOT NULL) = (SELECT p_filter = 'archived')
+         AND x.rested < coalesce(p_before, 9223372036854775807) AND p_after IS NULL AND (SELECT p_filter <> 'requests')
+         AND x.state = 'joined' AND (x.request IS NULL OR x.request = 'accepted') AND x.hidden_seq IS NULL
+         AND ((SELECT p_filter <> 'unread') OR x.others_seen < x.rested_others
+              OR CASE WHEN x.unread_own IS NULL THEN false ELSE x.unread_own = own_count(x.conversation_id, p_user) END)
+       ORDER BY x.rested DESC LIMIT CASE WHEN p_text IS NULL THEN p_limit + 1 END)
+    UNION ALL
+    (SELECT x.conversation_id, x.ctid, x.rested, greatest(x.delivered_seq, x.read_seq)
+       FROM members x
+       WHERE x.user_id = p_user AND (x.archived_at IS NOT NULL) = (SELECT p_filter = 'archived')
+         AND x.rested > p_after AND x.rested < coalesce(p_before, 9223372036854775807) AND (SELECT p_filter <> 'requests')
+         AND x.state = 'joined' AND (x.request IS NULL OR x.request = 'accepted') AND x.hidden_seq IS NULL
+         AND ((SELECT p_filter <> 'unread') OR x.others_seen < x.rested_others
+              OR CASE WHEN x.unread_own IS NULL THEN false ELSE x.unread_own = own_count(x.conversation_id, p_user) END)
+       ORDER BY x.rested LIMIT CASE WHEN p_text IS NULL THEN p_limit + 1 END)
+  ), mine AS (
+    SELECT l.conversation_id, l.member_place, l.place, l.size, NULL::bigint AS watermark,
+           l.newest + CASE WHEN l.pinned THEN 4611686018427387904 ELSE 0 END AS key
+      FROM looked l WHERE l.listed
+    UNION ALL
+    SELECT k.conversation_id, k.member_place, NULL, NULL, k.watermark, k.rested FROM kept k
+  ), nearest AS (
+    SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total, lead(true, 1, false) OVER w AS rest
+      FROM (SELECT n.conversation_id, n.member_place, n.key, n.distance, coalesce(n.place, last.place) AS place,
+                   coalesce(n.size, last.size) AS size
+              FROM (SELECT x.*, CASE WHEN p_after IS NULL THEN -x.key ELSE x.key END AS distance FROM mine x
+                      WHERE (p_before IS NULL OR x.key < p_before) AND (p_after IS NULL OR x.key > p_after)
+                        AND (p_text IS NULL OR EXISTS (
                SELECT FROM wanted, conversations c
                  LEFT JOIN users u ON c.kind = 'direct' AND u.id = pair_other(c.member_ids, p_user)
                  CROSS JOIN LATERAL (
                    SELECT u.kind = 'hosted' OR u.privacy_profile IS NULL
                           OR relation_profile(p_user, u) AS named) own
-                 WHERE c.id = m.conversation_id
+                 WHERE c.id = x.conversation_id
                    AND CASE WHEN c.kind <> 'direct' THEN strpos(text_fold(c.name), wanted.folded) > 0
                             WHEN wanted.line = ''
                               THEN strpos(text_fold(CASE WHEN own.named THEN u.name END), wanted.folded) > 0
                             ELSE strpos(CASE WHEN own.named THEN coalesce(u.folded, user_lines(u))
                                              ELSE text_line(split_part(u.jid, '@', 1)) END, wanted.line) > 0
                               OR wanted.address AND strpos(text_fold(u.jid), wanted.folded) > 0 END))
-  ), nearest AS (
-    SELECT o.*, row_number() OVER w AS k, sum(coalesce(o.size, 0)) OVER w AS total, lead(true, 1, false) OVER w AS rest
-      FROM (SELECT x.*, CASE WHEN p_after IS NULL THEN -x.key ELSE x.key END AS distance FROM mine x
-              WHERE (p_before IS NULL OR x.key < p_before) AND (p_after IS NULL OR x.key > p_after)
-              ORDER BY distance LIMIT p_limit + 1) o
+                      ORDER BY distance LIMIT p_limit + 1) n
+              LEFT JOIN LATERAL (SELECT octet_length(x.body) AS size, x.ctid AS place FROM messages x
+                                   WHERE x.conversation_id = n.conversation_id AND x.seq >= n.watermark
+                                   ORDER BY x.seq DESC LIMIT 1) last ON true) o
       WINDOW w AS (ORDER BY o.distance ROWS UNBOUNDED PRECEDING)
   )
   SELECT p.key, p.rest, CASE WHEN p.k = 1 THEN (SELECT facts FROM own) END,
+         -- The oldest, so that as many are looked into as a page has.
+         CASE WHEN p.k = 1 AND (SELECT count(*) FROM looked l WHERE l.may_rest) > 100 AND p_filter <> 'requests'
+              THEN (SELECT jsonb_agg(x.conversation_id) FROM (
+                      SELECT l.conversation_id FROM looked l WHERE l.may_rest ORDER BY l.newest
+                        LIMIT (SELECT least(200, count(*) - 50) FROM looked l WHERE l.may_rest)) x) END,
          CASE WHEN c.kind <> 'direct' THEN conversation_group(p_user, c.id) END,
          CASE WHEN c.kind = 'direct' THEN c.id END, c.created_at,
          greatest(0, coalesce(CASE WHEN last.sender_id = p_user THEN last.seq - last.sender_seq
@@ -466,6 +502,54 @@ BEGIN
   END IF;
 END $$;
 
+-- Conversations in which p_user has looked, and which have been quiet for longest among many, rest from now on: their place in
+-- the list is kept, see conversation_list(). It is nobody's news, and whichever of them it is done to, the list is the same.
+-- The caller holds the log, so that nothing is being said.
+CREATE FUNCTION change_conversation_rest(p_user uuid, p_arguments jsonb, OUT outcome int,
+                                         OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  wanted uuid[] := ARRAY(
+    SELECT x::uuid FROM jsonb_array_elements_text(p_arguments->'conversation_ids') x);
+  kept record;
+  resting uuid[] := '{}';
+BEGIN
+  -- Row by row: with statistics from before most of p_user's conversations were there, one UPDATE with this in FROM looks into
+  -- all of them once for each of them.
+  FOR kept IN
+    SELECT o.conversation_id, last.seq, last.others,
+           coalesce(last.position, (SELECT c.position FROM conversations c WHERE c.id = o.conversation_id)) AS position
+      FROM unnest(wanted) w (id)
+      JOIN LATERAL (SELECT x.* FROM members x WHERE x.conversation_id = w.id AND x.user_id = p_user OFFSET 0) o ON true
+      -- As conversation_list() looks.
+      LEFT JOIN LATERAL (
+        SELECT x.position, x.seq, CASE WHEN x.many THEN others_counted(x.conversation_id, p_user, x.seq)
+                                       WHEN x.sender_id = p_user THEN x.seq - x.sender_seq
+                                       ELSE x.sender_seq END AS others
+          FROM messages x WHERE x.conversation_id = o.conversation_id
+            AND x.seq >= greatest(o.delivered_seq, o.read_seq)
+          ORDER BY x.seq DESC LIMIT 1) last ON true
+      WHERE o.rested IS NULL AND o.pinned_at IS NULL
+        AND (o.hidden_seq IS NULL OR coalesce(last.seq, 0) <= o.hidden_seq) LOOP
+    UPDATE members m SET rested = kept.position, rested_seq = kept.seq, rested_others = kept.others
+      WHERE m.conversation_id = kept.conversation_id AND m.user_id = p_user;
+    resting := resting || kept.conversation_id;
+  END LOOP;
+  UPDATE conversations c SET rested = true WHERE c.id = ANY (resting) AND NOT c.rested;
+  outcome := CASE WHEN resting = '{}' THEN 1 ELSE 0 END;
+  result := jsonb_build_object('conversation_ids', resting);
+END $$;
+
+-- Something is said in a conversation that rests. Yields p_awaited, for whoever asks for both.
+CREATE FUNCTION conversation_wake(p_conversation uuid, p_awaited boolean DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE members m SET rested = NULL, rested_seq = NULL, rested_others = NULL
+    WHERE m.conversation_id = p_conversation AND m.rested IS NOT NULL;
+  UPDATE conversations c SET rested = false WHERE c.id = p_conversation AND c.rested;
+  RETURN p_awaited;
+END $$;
+
 -- Takes the conversation and what was said until now away from p_user alone.
 CREATE FUNCTION change_conversation_hide(p_user uuid, p_arguments jsonb, OUT outcome int,
                                          OUT result jsonb)
@@ -559,6 +643,10 @@ BEGIN
   outcome := CASE WHEN new IS DISTINCT FROM old OR timed = 0 THEN 0 ELSE 1 END;
   IF new IS DISTINCT FROM old THEN
     UPDATE members m SET pinned_at = new.pinned_at, archived_at = new.archived_at,
+        -- What is pinned is looked into.
+        rested = CASE WHEN new.pinned_at IS NULL THEN m.rested END,
+        rested_seq = CASE WHEN new.pinned_at IS NULL THEN m.rested_seq END,
+        rested_others = CASE WHEN new.pinned_at IS NULL THEN m.rested_others END,
         muted_until = new.muted_until, unread_own = new.unread_own, notify = new.notify
       WHERE m.conversation_id = conversation AND m.user_id = p_user;
     PERFORM conversation_event('conversation.updated', conversation, p_user);

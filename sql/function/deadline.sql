@@ -101,6 +101,7 @@ END $$;
 CREATE FUNCTION reap_retold(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
   DELETE FROM retold WHERE message_id IN (
     SELECT r.message_id FROM retold r WHERE r.at < clock_timestamp() - interval '1 hour' LIMIT p_limit);
   GET DIAGNOSTICS removed = ROW_COUNT;

@@ -25,11 +25,25 @@ BEGIN
   RETURN FOUND;
 END $$;
 
+-- Of users counts what they have uploaded, as they know it; of all (the nil id) what lies in the store, so that what is made of
+-- a file may go beyond quota_total: the next upload does not (decision 0101).
 CREATE FUNCTION file_release(f files) RETURNS void
 LANGUAGE sql AS $$
-  UPDATE file_usage u SET bytes = greatest(u.bytes - f.size, 0)
+  UPDATE file_usage u SET bytes = greatest(u.bytes - f.size - CASE WHEN u.user_id = f.user_id THEN 0 ELSE f.made END, 0)
     WHERE u.user_id IN (f.user_id, '00000000-0000-0000-0000-000000000000')
 $$;
+
+-- In the store lies what parts say, and the file as it came, unless p_came is false.
+CREATE FUNCTION file_measure(f files, p_came boolean) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  made_ bigint := (SELECT coalesce(sum((x->>'size')::bigint), 0) FROM jsonb_array_elements(f.parts) x) - CASE WHEN p_came THEN 0 ELSE f.size END;
+BEGIN
+  IF made_ <> f.made THEN
+    UPDATE files x SET made = made_ WHERE x.id = f.id;
+    UPDATE file_usage u SET bytes = greatest(u.bytes + made_ - f.made, 0) WHERE u.user_id = '00000000-0000-0000-0000-000000000000';
+  END IF;
+END $$;
 
 -- p_user is about to upload a file: { id, name, type, kind, size, sha256, purpose, key, key_name, path } and
 -- quota_user, quota_total, seconds. outcome, as in change.sql: 0; 3: too many uploads are under way; 8: no room, of the
@@ -217,10 +231,11 @@ BEGIN
 END $$;
 
 -- What is needed to hand out the file that a link names, by p_id or by p_path. No row: there never was one, or nobody
--- may have it. state gone: there was.
+-- may have it. state gone: there was; reported: the same for all but moderators. keep: for how many seconds its bytes stay
+-- what they are, at least; 0: not even now.
 CREATE FUNCTION file_serve(p_id uuid, p_path text)
 RETURNS TABLE (id uuid, state text, type text, name text, size bigint, key text, key_name text, parts text,
-               locked boolean, sha256 text)
+               locked boolean, sha256 text, keep int)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -235,25 +250,32 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-    SELECT f.id, CASE WHEN f.state = 'removed' OR f.key IS NULL OR f.expires_at <= now() THEN 'gone'
+    SELECT f.id, CASE WHEN f.key IS NOT NULL AND (f.state = 'removed' OR f.expires_at <= now()) AND report_has_file(f.id) THEN 'reported'
+                      WHEN f.state = 'removed' OR f.key IS NULL OR f.expires_at <= now() THEN 'gone'
                       WHEN f.scan IN ('infected', 'held', 'pending') THEN f.scan
                       WHEN f.state = 'processing' AND f.kind = 'image' THEN 'pending' -- it still says where it was taken
                       ELSE f.state END,
            f.type, f.name, coalesce((file_clean(f)->>'size')::bigint, f.size), f.key, f.key_name, f.parts::text,
-           f.lock IS NOT NULL, coalesce(file_clean(f)->>'sha256', f.sha256);
+           f.lock IS NOT NULL, coalesce(file_clean(f)->>'sha256', f.sha256),
+           CASE WHEN f.state = 'complete'
+                THEN least(extract(epoch FROM least(f.expires_at, f.due_at, now() + interval '1 year') - now()), 31536000)::int ELSE 0 END;
 END $$;
 
 -- ---- The end --------------------------------------------------------------------------------------------
 
--- Files whose time has come, at most p_limit: from now on nobody gets them any more. parts: what else of them is in the
--- store.
+-- Files whose time has come, at most p_limit, but for those that a legal hold keeps: from now on nobody gets them any more.
+-- parts: what else of them is in the store.
 CREATE FUNCTION file_due(p_limit int) RETURNS TABLE (id uuid, parts text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  any_held CONSTANT boolean := holds_any();
 BEGIN
   RETURN QUERY
     UPDATE files f SET state = CASE WHEN f.state = 'error' THEN f.state ELSE 'removed' END
-      FROM (SELECT x.id FROM files x WHERE x.due_at <= now() ORDER BY x.due_at LIMIT p_limit FOR UPDATE SKIP LOCKED) d
+      FROM (SELECT x.id FROM files x WHERE x.due_at <= now() AND NOT (any_held AND x.state <> 'uploading' AND hold_has_file(x))
+                AND NOT report_has_file(x.id)
+              ORDER BY x.due_at LIMIT p_limit FOR UPDATE SKIP LOCKED) d
       WHERE f.id = d.id RETURNING f.id, f.parts::text;
 END $$;
 
@@ -262,9 +284,10 @@ CREATE FUNCTION file_gone(p_ids uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM file_release(f) FROM files f WHERE f.id = ANY (p_ids) AND f.key IS NOT NULL AND f.due_at <= now();
+  DELETE FROM hold_files h WHERE h.file_id = ANY (p_ids);
   DELETE FROM files f WHERE f.id = ANY (p_ids) AND f.due_at <= now()
     AND NOT EXISTS (SELECT FROM attachments a WHERE a.file_id = f.id);
-  UPDATE files f SET key = NULL, key_name = NULL, path = NULL, due_at = NULL, lock = NULL, parts = '[]'
+  UPDATE files f SET key = NULL, key_name = NULL, path = NULL, due_at = NULL, lock = NULL, parts = '[]', made = 0
     WHERE f.id = ANY (p_ids) AND f.due_at <= now();
 END $$;
 
@@ -281,14 +304,17 @@ BEGIN
       WHERE f.id = p_id AND f.key IS NOT NULL AND (f.state = 'processing' OR (f.state = 'complete' AND f.scan = 'pending'));
 END $$;
 
--- What was found: { id, and of these what is known: parts, width, height, duration, waveform; scan; state }.
+-- What was found: { id, and of these what is known: parts, width, height, duration, waveform; scan; reasons; state }.
+-- classify: it is as it will be, and the classifier is to see it before anybody else does.
 CREATE FUNCTION change_file_processed(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   f files;
 BEGIN
   UPDATE files x SET
-      state = coalesce(p_arguments->>'state', x.state), scan = coalesce(p_arguments->>'scan', x.scan),
+      state = coalesce(p_arguments->>'state', x.state),
+      scan = CASE WHEN p_arguments ? 'classify' THEN 'pending' ELSE coalesce(p_arguments->>'scan', x.scan) END,
+      scan_reasons = coalesce(p_arguments->'reasons', x.scan_reasons),
       parts = coalesce(p_arguments->'parts', x.parts), width = coalesce((p_arguments->>'width')::int, x.width),
       height = coalesce((p_arguments->>'height')::int, x.height), duration = coalesce((p_arguments->>'duration')::int, x.duration),
       waveform = coalesce(p_arguments->>'waveform', x.waveform),
@@ -297,9 +323,27 @@ BEGIN
     WHERE x.id = (p_arguments->>'id')::uuid AND x.state IN ('processing', 'complete') RETURNING * INTO f;
   outcome := CASE WHEN f.id IS NULL THEN 2 ELSE 0 END;
   IF outcome = 0 THEN
+    PERFORM file_measure(f, true);
+    IF p_arguments ? 'classify' THEN
+      PERFORM job_add('media.classify', f.id::text, now());
+    END IF;
     PERFORM event_add('file.updated', 'user', NULL, f.user_id, json_build_object('file_id', f.id));
     PERFORM file_retell(f.id);
   END IF;
+END $$;
+
+-- The file p_id, which the classifier is to see, and whose it is. No row: it has seen it, or it is gone.
+CREATE FUNCTION file_classify(p_id uuid)
+RETURNS TABLE (id uuid, name text, type text, kind text, purpose text, size bigint, sha256 text, parts text, owner text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+    SELECT f.id, f.name, coalesce(file_clean(f)->>'type', f.type), f.kind, f.purpose, coalesce((file_clean(f)->>'size')::bigint, f.size),
+           coalesce(file_clean(f)->>'sha256', f.sha256), f.parts::text,
+           jsonb_build_object('id', u.id, 'jid', u.jid, 'external_id', u.external_id, 'kind', u.kind)::text
+      FROM files f JOIN users u ON u.id = f.user_id
+      WHERE f.id = p_id AND f.key IS NOT NULL AND f.state = 'complete' AND f.scan = 'pending';
 END $$;
 
 -- The file that lies elsewhere and is to be fetched from there. No row: it is not, or not any more.
@@ -362,7 +406,7 @@ END $$;
 CREATE FUNCTION file_held_json(f files) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('id', f.id, 'owner_id', f.user_id, 'owner_jid', (SELECT u.jid FROM users u WHERE u.id = f.user_id),
-           'filename', f.name, 'mime_type', f.type, 'size', f.size, 'sha256', f.sha256, 'scan_status', f.scan, 'created_at', api_time(f.created_at))
+           'filename', f.name, 'mime_type', f.type, 'size', f.size, 'sha256', f.sha256, 'scan_status', f.scan, 'reasons', coalesce(f.scan_reasons, '[]'), 'created_at', api_time(f.created_at))
 $$;
 
 -- Files that are held back, the oldest first. p_after: next of an earlier page.
@@ -377,10 +421,11 @@ BEGIN
     'has_more', cardinality(found_) > p_limit, 'next', CASE WHEN cardinality(found_) > p_limit THEN found_[p_limit].id END);
 END $$;
 
--- One of them. No row: it is not.
+-- One of them, or one of what was reported and is not decided. No row: it is neither.
 CREATE FUNCTION file_held(p_id uuid) RETURNS TABLE (name text)
 LANGUAGE sql STABLE AS $$
-  SELECT f.name FROM files f WHERE f.id = p_id AND f.scan = 'held' AND f.key IS NOT NULL AND f.state <> 'removed'
+  SELECT f.name FROM files f WHERE f.id = p_id AND f.key IS NOT NULL
+      AND (f.scan = 'held' AND f.state <> 'removed' OR report_has_file(f.id))
 $$;
 
 -- A moderator has decided. Arguments: file_id, decision (release or remove). 3: it is not held back any more.
@@ -434,7 +479,7 @@ BEGIN
   RETURN renewed;
 END $$;
 
--- What the files of p_user take; NULL: all.
+-- What p_user has uploaded; NULL: what all files take.
 CREATE FUNCTION file_used(p_user uuid) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -455,6 +500,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION file_moved(p_ids uuid[]) RETURNS void
-LANGUAGE sql AS $$
-  UPDATE files f SET moved = true WHERE f.id = ANY (p_ids)
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM file_measure(f, file_clean(f) IS NULL) FROM files f WHERE f.id = ANY (p_ids) AND f.key IS NOT NULL;
+  UPDATE files f SET moved = true WHERE f.id = ANY (p_ids);
+END $$;

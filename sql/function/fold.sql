@@ -31,6 +31,9 @@ BEGIN
     SELECT o.id, o.jid, f.place, f.uid, f.outgoing, f.sender, (extract(epoch FROM f.stamp) * 1000000)::bigint,
            f.gone OR f.kind <> 'chat' OR f.peer = o.jid OR EXISTS (
                 SELECT FROM messages m JOIN users u ON u.id = m.sender_id WHERE m.id = f.uid AND u.jid = split_part(f.sender, '/', 1))
+             OR EXISTS ( -- another stanza of a message that was said here
+                SELECT FROM entries e JOIN users u ON u.id = e.sender_id
+                  WHERE e.id = f.uid AND e.kind = 'part' AND u.jid = split_part(f.sender, '/', 1))
              OR (split_part(f.peer, '@', 2) = p_domain AND NOT EXISTS (SELECT FROM users u WHERE u.jid = f.peer)),
            coalesce(f.stamp < began, false), f.stanza
       FROM (SELECT h.*, s.kind, s.sender, s.stanza,

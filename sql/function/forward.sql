@@ -31,7 +31,7 @@ BEGIN
     outcome := (result->>'refused')::int;
     RETURN;
   END IF;
-  details := coalesce(m.details, '{}') - '{sent,was,mentions,correction_of,scheduled_id}'::text[]
+  details := coalesce(m.details, '{}') - '{sent,was,mentions,correction_of,scheduled_id,transcription}'::text[]
       #- '{location,live_until}' #- '{location,moved_at}' #- '{location,ended_at}' #- '{link_preview,image_file_id}' -- where it was, not where somebody is
     || jsonb_build_object('forwarded', true, 'forwards', coalesce(m.forward_count, 0) + 1);
   IF m.kind <> 'text' THEN

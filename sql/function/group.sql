@@ -29,7 +29,7 @@ LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
   RETURN '{"who_can_send": "everyone", "who_can_add": "admins_only", "history": "visible", "max_members": 256}'::jsonb
          || coalesce(p_settings, '{}')
-         || jsonb_build_object('moderation', '{"filter": "off", "slow_mode_seconds": 0, "new_member_wait": 0}'::jsonb
+         || jsonb_build_object('moderation', '{"filter": "off", "slow_mode_seconds": 0, "new_member_wait": 0, "media": "all"}'::jsonb
                                              || coalesce(p_settings->'moderation', '{}'));
 END $$;
 
@@ -65,6 +65,7 @@ LANGUAGE sql IMMUTABLE AS $$
            ('moderation/filter', '["off", "links", "strict"]', NULL, NULL, 'must be off, links or strict'),
            ('moderation/slow_mode_seconds', NULL, 0, 86400, 'must be a whole number from 0 to 86400'),
            ('moderation/new_member_wait', NULL, 0, 604800, 'must be a whole number from 0 to 604800'),
+           ('moderation/media', '["all", "members", "none"]', NULL, NULL, 'must be all, members or none'),
            ('moderation', NULL, NULL, NULL, 'must be an object')) r (name, words, least, most, wrong)
          ON r.name = s.name
        WHERE r.name IS NULL OR r.name = 'moderation'
@@ -138,16 +139,34 @@ BEGIN
                             'strict $.** ? (@.type() == "string")') t) END);
 END $$;
 
+-- Which rule of a group keeps a message of m's out, as content_refused() has it; NULL: none. Files of who has been there for less
+-- than a day are not those of members.
+CREATE FUNCTION group_rule(m members, p_rules jsonb, p_body text, p_at timestamptz, p_content jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF p_at < m.joined_at + make_interval(secs => (p_rules->>'new_member_wait')::int) THEN
+    RETURN '{"pointer": "", "detail": "you have not been in the group for long enough"}';
+  ELSIF group_filtered(p_rules->>'filter', group_words(p_body, p_content)) THEN
+    RETURN '{"pointer": "", "detail": "links are not wanted in this group"}';
+  ELSIF p_content ? 'attachments' AND (p_rules->>'media' = 'none'
+          OR p_rules->>'media' = 'members' AND p_at < m.joined_at + interval '1 day') THEN
+    RETURN '{"pointer": "/attachments", "detail": "files are not wanted in this group"}';
+  END IF;
+  RETURN NULL;
+END $$;
+
 -- As relation_pass(), of a guarded group: who may not write just now is told so (outcome 5), or that it is too
--- early (9). Admins may always, unless it was taken from them.
+-- early (9). Admins may always, unless it was taken from them. p_came: by XMPP, where a rule of the group is another thing
+-- than a voice that one has not (10).
 CREATE FUNCTION group_pass(c conversations, p_sender uuid, p_body text, p_at timestamptz, p_dedupe uuid,
-                           p_content jsonb)
+                           p_content jsonb, p_came boolean DEFAULT false)
 RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
   m members;
   rules jsonb := group_settings(c.settings)->'moderation';
   verdict int;
+  refusal jsonb;
 BEGIN
   SELECT * INTO m FROM members x WHERE x.conversation_id = c.id AND x.user_id = p_sender;
   IF guest_is(c) AND (SELECT u.kind FROM users u WHERE u.id = p_sender) = 'remote' THEN
@@ -156,15 +175,14 @@ BEGIN
     verdict := 5;
   ELSIF group_rank(m.role) > 1 THEN
     RETURN NULL;
-  ELSIF p_at < m.joined_at + make_interval(secs => (rules->>'new_member_wait')::int)
-        OR group_filtered(rules->>'filter', group_words(p_body, p_content)) THEN
-    verdict := 5;
-  ELSIF p_at < m.spoke_at + make_interval(secs => (rules->>'slow_mode_seconds')::int) THEN
-    verdict := 9;
+  ELSE
+    refusal := group_rule(m, rules, p_body, p_at, p_content);
+    verdict := CASE WHEN refusal IS NOT NULL THEN CASE WHEN p_came THEN 10 ELSE 5 END
+                    WHEN p_at < m.spoke_at + make_interval(secs => (rules->>'slow_mode_seconds')::int) THEN 9 END;
   END IF;
   IF verdict IS NOT NULL THEN
     PERFORM relation_repeated(p_sender, p_dedupe);
-    RETURN jsonb_build_object('outcome', verdict);
+    RETURN jsonb_strip_nulls(jsonb_build_object('outcome', verdict, 'refusal', refusal));
   END IF;
   IF (rules->>'slow_mode_seconds')::int > 0 THEN
     UPDATE members x SET spoke_at = p_at WHERE x.conversation_id = c.id AND x.user_id = p_sender;
@@ -192,6 +210,9 @@ BEGIN
   INSERT INTO events (position, type, audience, conversation_id, user_id, payload, at)
     VALUES (taken.ret_before + 1, 'message.new', 'members', c.id, p_actor,
             json_build_object('message_id', said, 'seq', newest + 1), taken.ret_stamp);
+  IF (SELECT x.rested FROM conversations x WHERE x.id = c.id) THEN
+    PERFORM conversation_wake(c.id);
+  END IF;
   IF (SELECT x.awaited FROM conversations x WHERE x.id = c.id) THEN
     PERFORM change_conversation_appear(NULL, jsonb_build_object('conversation_ids', jsonb_build_array(c.id)));
   END IF;
@@ -471,4 +492,5 @@ BEGIN
            json_build_object('conversation_id', c.id, 'reason', 'destroyed'), taken.ret_stamp
       FROM unnest(gone) WITH ORDINALITY g (id, n);
   PERFORM room_changed(taken.ret_before + cardinality(gone), membership_group(c.id), p_by);
+  PERFORM export_members_changed(c.id);
 END $$;

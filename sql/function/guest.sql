@@ -94,7 +94,7 @@ DECLARE
   source uuid;
 BEGIN
   outcome := 4;
-  IF relation_refuses(target.id, inviter) OR relation_blocks(target.id, room) THEN
+  IF relation_refuses(target.id, inviter) OR relation_blocks(target.id, room) OR user_is_suspended(target) THEN
     RETURN;
   END IF;
   c := guest_group(room);

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Jobs: rows with a time at which they are due. A run is begun by job_take(), which locks the row for a
 -- while, and ended by job_end(), which names the lock: a run that took too long, or whose job was
--- asked for anew meanwhile, ends nothing. A run may therefore happen twice, and must be harmless then.
+-- asked for anew meanwhile, ends nothing. What a process was at that is gone, job_release() lets others begin. A run may
+-- therefore happen twice, and must be harmless then.
 
 -- Asks for a job, or for another time and payload of one that is there; also while it is at work. Messages ask for some: in
 -- PL/pgSQL, which keeps its plan.
@@ -23,15 +24,15 @@ LANGUAGE sql AS $$
 $$;
 
 -- Begins what is due, of p_kinds, which have p_seconds each before they count as abandoned: at most
--- p_limit. "lock" is to be handed to job_end().
-CREATE FUNCTION job_take(p_kinds text[], p_seconds int[], p_limit int)
+-- p_limit. "lock" is to be handed to job_end(). p_taker: who begins it, by a name that no other process has had.
+CREATE FUNCTION job_take(p_kinds text[], p_seconds int[], p_limit int, p_taker text)
 RETURNS TABLE (kind text, key text, payload text, attempts int, lock bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
     UPDATE jobs j SET locked_until = clock_timestamp() + make_interval(secs => due.seconds),
-        attempts = j.attempts + 1, ran_at = clock_timestamp()
+        attempts = j.attempts + 1, ran_at = clock_timestamp(), taker = p_taker
       FROM (SELECT x.kind, x.key, k.seconds FROM jobs x
               JOIN unnest(p_kinds, p_seconds) k (kind, seconds) ON k.kind = x.kind
               WHERE x.due_at <= clock_timestamp()
@@ -39,6 +40,20 @@ BEGIN
               ORDER BY x.due_at LIMIT p_limit FOR UPDATE OF x SKIP LOCKED) due
       WHERE j.kind = due.kind AND j.key = due.key
       RETURNING j.kind, j.key, j.payload::text, j.attempts, time_to_microseconds(j.locked_until);
+END $$;
+
+-- Takes the locks off whose taker is none of p_present: that process is gone. Not of what was begun for the fourth time without
+-- success: perhaps it is what ends the process, and at each start at once it would be an end to everything. Returns how many.
+CREATE FUNCTION job_release(p_present text[]) RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+  released int;
+BEGIN
+  UPDATE jobs SET locked_until = NULL
+    WHERE locked_until > clock_timestamp() AND attempts < 4
+      AND (taker IS NULL OR taker <> ALL (p_present));
+  GET DIAGNOSTICS released = ROW_COUNT;
+  RETURN released;
 END $$;
 
 -- Ends a run: it is due again in p_seconds, or done with (NULL). p_failed: why it failed; NULL: it did
@@ -71,6 +86,14 @@ LANGUAGE sql STABLE AS $$
             FROM jobs ORDER BY due_at LIMIT 10000) j
 $$;
 
+-- How far a job has come that goes through something in parts: { looked, removed } since it began, of which it may know only
+-- one; NULL: it does not say, or is to begin.
+CREATE FUNCTION job_progress(p_kind text, p_payload jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_kind ~ '^(retention|reap)\.' AND p_payload ?| '{looked,removed}'
+              THEN jsonb_build_object('looked', p_payload->'looked', 'removed', p_payload->'removed') END
+$$;
+
 -- Jobs by kind and key: { items, has_more, next }. p_after is `next` of an earlier page.
 CREATE FUNCTION job_list(p_kind text, p_limit int, p_after text) RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -84,7 +107,7 @@ LANGUAGE sql STABLE AS $$
   SELECT json_build_object(
     'items', coalesce(json_agg(json_build_object('kind', kind, 'key', key, 'due_at', api_time(due_at),
         'running', coalesce(locked_until > clock_timestamp(), false), 'ran_at', api_time(ran_at),
-        'attempts', attempts, 'failed', failed) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
+        'attempts', attempts, 'failed', failed, 'progress', job_progress(kind, payload)) ORDER BY k) FILTER (WHERE k <= p_limit), '[]'),
     'has_more', count(*) > p_limit,
     'next', CASE WHEN count(*) > p_limit THEN max(kind || ' ' || key) FILTER (WHERE k = p_limit) END)::text
   FROM page

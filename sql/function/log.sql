@@ -67,6 +67,23 @@ LANGUAGE sql AS $$
     FROM log_head h
 $$;
 
+-- How far the write-ahead log of a primary is on disk, in bytes. Every commit that was acknowledged is in it.
+CREATE FUNCTION wal_flushed() RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0');
+END $$;
+
+-- How far a standby has replayed it, in the same measure: whatever was committed before is seen there. NULL: no standby.
+CREATE FUNCTION wal_replayed() RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF pg_is_in_recovery() THEN
+    RETURN pg_wal_lsn_diff(coalesce(pg_last_wal_replay_lsn(), '0/0'), '0/0');
+  END IF;
+  RETURN NULL;
+END $$;
+
 -- Ends the epoch where the log stands, and begins another one.
 CREATE FUNCTION log_fork(p_origin text) RETURNS void
 LANGUAGE plpgsql AS $$

@@ -285,9 +285,17 @@ CREATE FUNCTION mam_find(p_owner text, p_peer text, p_since timestamptz, p_until
                          p_before uuid, p_ids uuid[], p_max int, p_newest_first boolean)
 RETURNS TABLE (uid uuid, pos bigint, stamp timestamptz, peer text, nick text, stanza text, kind text, sender text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM mam_read(mam_owner(p_owner), p_peer, p_since, p_until, p_after, p_before, p_ids, p_max, p_newest_first);
+END $$;
+
+-- The same of the archive o, whoever asks.
+CREATE FUNCTION mam_read(o mam_owners, p_peer text, p_since timestamptz, p_until timestamptz, p_after uuid,
+                         p_before uuid, p_ids uuid[], p_max int, p_newest_first boolean)
+RETURNS TABLE (uid uuid, pos bigint, stamp timestamptz, peer text, nick text, stanza text, kind text, sender text)
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
-  o mam_owners := mam_owner(p_owner);
   w record := mam_window(o, p_since, p_until);
   low bigint := w.low;
   high bigint := w.high;
@@ -343,6 +351,57 @@ BEGIN
                   AND NOT x.gone AND x.stamp >= since AND x.stamp <= until
                 ORDER BY x.place LIMIT most) h
         JOIN mam_stanzas s ON s.uid = h.uid ORDER BY h.place;
+  END IF;
+END $$;
+
+-- The archive of an account, p_owner, whose server lets the bridge answer (XEP-0355). p_query: with (a bare JID), start and end
+-- (microseconds since 1970), after, before and ids (lists of ids), backward. At most p_limit. The first row has the outcome, 0, or 2
+-- when there is nothing of an id that is named, and whether there is more; the others, by their place, what is there.
+CREATE FUNCTION mam_own_page(p_owner text, p_query jsonb, p_limit int)
+RETURNS TABLE (outcome int, more boolean, id uuid, at bigint, stanza text)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  o mam_owners := (SELECT x FROM mam_owners x WHERE x.jid = p_owner);
+  most CONSTANT int := greatest(least(p_limit, 500), 0);
+  backward CONSTANT boolean := coalesce((p_query->>'backward')::boolean, false);
+  low uuid;
+  high uuid;
+  found jsonb[];
+  count_ int;
+BEGIN
+  IF o.id IS NULL THEN
+    RETURN QUERY SELECT CASE WHEN p_query ?| ARRAY['after', 'before', 'ids'] THEN 2 ELSE 0 END, false, NULL::uuid, NULL::bigint, NULL;
+    RETURN;
+  END IF;
+  -- The nearest of those that are named.
+  low := (SELECT a.id::uuid FROM jsonb_array_elements_text(p_query->'after') a (id) ORDER BY mam_place_of(o, a.id::uuid) DESC LIMIT 1);
+  high := (SELECT b.id::uuid FROM jsonb_array_elements_text(p_query->'before') b (id) ORDER BY mam_place_of(o, b.id::uuid) LIMIT 1);
+  found := ARRAY(SELECT jsonb_build_object('id', r.uid, 'pos', r.pos, 'at', time_to_microseconds(r.stamp), 'stanza', r.stanza)
+    FROM mam_read(o, p_query->>'with',
+                  CASE WHEN p_query ? 'start' THEN time_from_microseconds((p_query->>'start')::bigint) END,
+                  CASE WHEN p_query ? 'end' THEN time_from_microseconds((p_query->>'end')::bigint) END, low, high,
+                  CASE WHEN p_query ? 'ids' THEN ARRAY(SELECT i::uuid FROM jsonb_array_elements_text(p_query->'ids') i) END,
+                  most + 1, backward) r);
+  count_ := cardinality(found);
+  RETURN QUERY SELECT 0, count_ > most, NULL::uuid, NULL::bigint, NULL;
+  RETURN QUERY SELECT 0, NULL::boolean, (f->>'id')::uuid, (f->>'at')::bigint, f->>'stanza'
+    FROM unnest(found[1:most]) f ORDER BY (f->>'pos')::bigint;
+EXCEPTION WHEN SQLSTATE 'TR404' THEN
+  RETURN QUERY SELECT 2, false, NULL::uuid, NULL::bigint, NULL;
+END $$;
+
+-- Where such an archive begins and ends; no row: it is empty.
+CREATE FUNCTION mam_own_ends(p_owner text) RETURNS TABLE (id uuid, at bigint)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  o mam_owners := (SELECT x FROM mam_owners x WHERE x.jid = p_owner);
+BEGIN
+  IF o.id IS NOT NULL THEN
+    RETURN QUERY SELECT r.uid, time_to_microseconds(r.stamp)
+      FROM (VALUES (false), (true)) AS e (newest) CROSS JOIN LATERAL mam_read(o, NULL, NULL, NULL, NULL, NULL, NULL, 1, e.newest) r
+      ORDER BY e.newest;
   END IF;
 END $$;
 
@@ -409,7 +468,7 @@ BEGIN
 END $$;
 
 -- Removes the oldest of an archive, or, if p_owner is NULL, of all that are the role's: said before p_until, or
--- beyond the newest p_keep; either may be NULL. At most p_batch; yields how many.
+-- beyond the newest p_keep; either may be NULL. At most p_batch, and nothing of whom there is a legal hold on; yields how many.
 CREATE FUNCTION mam_trim(p_owner text, p_until timestamptz, p_keep bigint, p_batch int) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -428,6 +487,7 @@ BEGIN
         AND (x.place - p_keep >= x.first
              OR EXISTS (SELECT FROM (SELECT h.stamp FROM mam_holders h WHERE h.owner_id = x.id ORDER BY h.place LIMIT 1) f
                           WHERE f.stamp < p_until))
+        AND NOT EXISTS (SELECT FROM holds l WHERE l.jid = x.jid)
       ORDER BY x.jid FOR UPDATE
   LOOP
     EXIT WHEN left_over <= 0;
@@ -438,7 +498,7 @@ BEGIN
   RETURN removed;
 END $$;
 
--- What archives hold that was said more than p_seconds ago (0: nothing); at most p_limit. Looks at 100 archives, behind that of the
+-- What archives hold that was said more than p_seconds ago (0: nothing), but for those of whom there is a legal hold on; at most p_limit. Looks at 100 archives, behind that of the
 -- payload. As in reap.sql.
 CREATE FUNCTION reap_archives(p_payload jsonb, p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
@@ -449,7 +509,8 @@ DECLARE
 BEGIN
   removed := 0;
   IF p_seconds > 0 THEN
-    FOR o IN SELECT x.* FROM mam_owners x WHERE x.id > done ORDER BY x.id LIMIT 100 FOR UPDATE SKIP LOCKED LOOP
+    FOR o IN SELECT x.* FROM mam_owners x
+        WHERE x.id > done AND NOT EXISTS (SELECT FROM holds h WHERE h.jid = x.jid) ORDER BY x.id LIMIT 100 FOR UPDATE SKIP LOCKED LOOP
       EXIT WHEN removed >= p_limit;
       removed := removed + mam_trim_one(o, clock_timestamp() - make_interval(secs => p_seconds), NULL, p_limit - removed::int);
       last := CASE WHEN removed < p_limit THEN o.id ELSE last END;

@@ -112,7 +112,8 @@ BEGIN
       member_numbers = x.member_numbers || p_member.number
     WHERE x.id = c.id;
   UPDATE members x SET joined_at = p_at, joined_seq = p_newest, hidden_seq = NULL, archived_at = NULL, spoke_at = NULL,
-      cleared_seq = CASE WHEN group_settings(c.settings)->>'history' = 'hidden' THEN p_newest ELSE x.cleared_seq END,
+      cleared_seq = CASE WHEN group_settings(c.settings)->>'history' = 'hidden' THEN p_newest
+                         ELSE greatest(x.cleared_seq, c.base_seq) END,
       delivered_seq = p_newest, delivered_at = p_at, read_seq = p_newest, read_at = p_at,
       others_seen = others_count(c.id, x.user_id)
     WHERE x.conversation_id = c.id AND x.user_id = p_member.user_id
@@ -175,6 +176,9 @@ DECLARE
 BEGIN
   PERFORM membership_notify(c, p_old, m);
   PERFORM room_member_changed(position, c, p_old, p_by, p_reason);
+  IF m.state IS DISTINCT FROM p_old.state THEN
+    PERFORM export_members_changed(c.id);
+  END IF;
 END $$;
 
 -- The one of the words for a system message that fits; NULL: nothing is said.

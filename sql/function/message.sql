@@ -66,7 +66,7 @@ BEGIN
     -- Subscripts, not unnest: each array that unnest takes costs a tuplestore.
     SELECT i.n, p_ids[i.n] AS id, p_senders[i.n] AS sender_id, p_bodies[i.n] AS body,
            c.id AS conversation_id, c.member_ids, c.member_numbers, c.kind, c.plain, c.base_seq,
-           c.awaited, c.guarded, c.occupied,
+           c.awaited, c.guarded, c.occupied, c.rested,
            -- What one of ours does in another server's account leaves through its session there, unless it came from there.
            CASE WHEN c.reach IS NULL THEN coalesce(c.remote_user <> p_senders[i.n], false)
                 ELSE conversation_reach(c, p_senders[i.n]) IS NOT NULL AND p_addresses[i.n] IS NULL END AS leaves,
@@ -75,7 +75,9 @@ BEGIN
              AS may_be_closed,
            old.id AS old_id, old.seq AS old_seq, old.position AS old_position,
            old.created_at AS old_created_at,
+           -- One that comes back under the id that it had here is that message, whatever has become of what it carries.
            coalesce(old.conversation_id = c.id AND CASE
+             WHEN old.id = p_ids[i.n] THEN true
              WHEN old.details IS NULL AND contents[i.n] IS NULL THEN old.body IS NOT DISTINCT FROM p_bodies[i.n]
              ELSE content_same(old.details, old.body, contents[i.n], p_bodies[i.n]) END, false) AS old_same,
            CASE WHEN c.remote_jid IS NOT NULL AND NOT c.plain THEN guest_content(contents[i.n], p_addresses[i.n] IS NOT NULL)
@@ -118,6 +120,9 @@ BEGIN
              + count(*) FILTER (WHERE r.sender_id = r.member_ids[1]) OVER fresh AS new_of_first,
            head + r.n AS new_position
       FROM (SELECT x.*, CASE
+                     WHEN p_verdicts IS NOT NULL AND x.conversation_id IS NOT NULL AND x.old_id IS NULL AND x.refused IS NULL
+                          AND spam_blocks_all(p_verdicts[x.n])
+                       THEN spam_forbids_all(x.conversation_id, x.sender_id, p_dedupes[x.n], p_verdicts[x.n])
                      WHEN p_limited[x.n] AND x.unanswered AND x.old_id IS NULL
                           AND relation_stranger(x.conversation_id, x.sender_id, p_dedupes[x.n])
                        THEN '{"outcome": 7}'
@@ -168,7 +173,8 @@ BEGIN
          CASE WHEN NOT p.fresh THEN false
               WHEN p.occupied THEN room_tell_message(p.new_position, p.conversation_id, p.sender_id, p.id)
               ELSE p.leaves END,
-         p.awaited AND (p.fresh OR p.old_same), p.held,
+         CASE WHEN p.rested AND p.fresh THEN conversation_wake(p.conversation_id, p.awaited)
+              ELSE p.awaited AND (p.fresh OR p.old_same) END, p.held,
          CASE WHEN p.fresh AND p.content IS NOT NULL
               THEN content_events(p.passage, p.id, p.conversation_id, p.new_seq, p.new_position, p.sender_id,
                                   stamp, p.body, p.content, p_addresses[p.n] IS NOT NULL, p.held)
@@ -219,7 +225,7 @@ END $$;
 
 -- A batch that came by XMPP: from and to are bare JIDs; rooms: the localpart of the room that one came to, where the
 -- sender's address must be, NULL: it came to a user, empty: it is out of the archive of an account elsewhere. Unknown senders become remote users, new
--- pairs become conversations. A recipient who is not a hosted user, or does not want to hear of the
+-- pairs become conversations. A recipient who is not a hosted user, is suspended, or does not want to hear of the
 -- sender, yields outcome 2: nothing is stored, and the way there has the same steps.
 -- Further arrays and results as in message_store; sender is the sender as the recipient
 -- sees it; receipt: one waits in the outbox. p_sent: when a message was sent, RFC 3339, if its sender's side says so.
@@ -268,8 +274,8 @@ BEGIN
       SELECT c.id, c.guarded INTO pair, asked FROM conversations c
         WHERE c.kind = 'direct' AND c.member_ids = pair_key(source, target.id);
     END IF;
-    IF p_rooms[n] IS NULL AND (pair IS NULL OR asked) THEN
-      IF relation_refuses(target.id, p_from[n]) THEN
+    IF p_rooms[n] IS NULL AND (pair IS NULL OR asked OR target.suspended_until IS NOT NULL) THEN
+      IF relation_refuses(target.id, p_from[n]) OR user_is_suspended(target) THEN
         pair := NULL;
         source := NULL;
       ELSE
@@ -282,6 +288,11 @@ BEGIN
     receipts := receipts || (p_receipts[n] AND p_rooms[n] IS NULL AND privacy_receipts(target.privacy_receipts));
     IF p_dedupes[n] = p_ids[n] THEN -- an id that somebody else may have given it
       SELECT m.* INTO other FROM messages m WHERE m.id = p_ids[n];
+      IF other.id IS NULL THEN -- perhaps another stanza of one that was said here
+        SELECT m.* INTO other FROM entries e JOIN messages m ON m.id = e.target
+          WHERE e.id = p_ids[n] AND e.kind = 'part' AND e.sender_id = source AND e.conversation_id = pair;
+        ids[n] := coalesce(other.id, p_ids[n]);
+      END IF;
       IF other.id IS NULL OR other.sender_id = source AND other.conversation_id = pair THEN
         dedupes[n] := coalesce(other.dedupe, p_dedupes[n]);
       ELSE -- it is another message's: this one has one of its own, the same whenever it comes again

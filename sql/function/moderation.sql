@@ -53,6 +53,27 @@ LANGUAGE sql STABLE AS $$
            'created_at', api_time(m.created_at))
 $$;
 
+CREATE FUNCTION message_files(m messages) RETURNS uuid[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN ARRAY(SELECT a.file_id FROM attachments a WHERE a.message_id = m.id ORDER BY a.n LIMIT 10);
+END $$;
+
+-- Whether moderators are still to look at the file: its bytes stay, and nobody else gets them.
+CREATE FUNCTION report_has_file(p_file uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM report_files x JOIN reports r ON r.id = x.report_id
+                   WHERE x.file_id = p_file AND r.state IN ('open', 'taken'));
+END $$;
+
+-- A file as it is kept with a report.
+CREATE FUNCTION file_evidence(f files) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('file_id', f.id, 'owner_id', f.user_id, 'filename', f.name, 'mime_type', f.type, 'size', f.size,
+                            'sha256', f.sha256, 'scan_status', f.scan)
+$$;
+
 -- What p_user sees around m: five messages before it and itself; and p_ids, of the same conversation.
 CREATE FUNCTION evidence_around(p_user uuid, m messages, p_ids jsonb) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -65,9 +86,24 @@ LANGUAGE sql STABLE AS $$
       WHERE (message_for(p_user, n.id)).id IS NOT NULL) x
 $$;
 
+-- Tells the server of somebody on XMPP of a report of an app user's, if trestle.report_peers lets it (XEP-0377): whom it is
+-- about, and why.
+CREATE FUNCTION report_pass_on(r reports) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  offender users := (SELECT u FROM users u WHERE u.id = r.offender AND u.kind = 'remote' AND u.jid LIKE '%@%' AND u.jid NOT LIKE '%/%');
+BEGIN
+  IF offender.id IS NOT NULL AND r.origin = 'app' AND current_setting('trestle.report_peers', true) = 'on'
+     AND EXISTS (SELECT FROM users u WHERE u.id = r.reporter AND u.kind = 'hosted') THEN
+    PERFORM outbox_add((log_advance(1)).ret_before + 1, 'report', r.reporter, ARRAY[relation_domain(offender.jid)], NULL, NULL,
+      jsonb_build_object('jid', offender.jid, 'reason', CASE r.reason WHEN 'spam' THEN 'spam' ELSE 'abuse' END)::text);
+  END IF;
+END $$;
+
 -- Stores a report of somebody (p_user; NULL: p_jid, who is no user here). What was reported already is not again.
 CREATE FUNCTION report_put(p_user uuid, p_jid text, p_origin text, p_type text, p_target uuid, p_offender uuid,
-                           p_conversation uuid, p_evidence jsonb, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+                           p_conversation uuid, p_evidence jsonb, p_arguments jsonb, p_files uuid[] DEFAULT '{}',
+                           OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   r reports;
@@ -80,14 +116,19 @@ BEGIN
                          comment, evidence)
       VALUES (gen_random_uuid(), clock_timestamp(), p_origin, p_user, p_jid, p_type, p_target, p_offender, p_conversation,
               p_arguments->>'reason', p_arguments->>'comment',
-              jsonb_build_object('messages', p_evidence, 'claims', coalesce(p_arguments->'plaintext', '[]')))
+              jsonb_build_object('messages', p_evidence, 'claims', coalesce(p_arguments->'plaintext', '[]'), 'files',
+                coalesce((SELECT jsonb_agg(file_evidence(f) ORDER BY f.id) FROM files f WHERE f.id = ANY (p_files)), '[]')))
       RETURNING * INTO r;
+    INSERT INTO report_files (file_id, report_id) SELECT f.id, r.id FROM files f WHERE f.id = ANY (p_files);
     PERFORM moderation_tell('moderation.report', jsonb_build_object('report_id', r.id));
+    IF (p_arguments->>'pass_on')::boolean THEN
+      PERFORM report_pass_on(r);
+    END IF;
   END IF;
   result := jsonb_build_object('id', r.id, 'state', r.state, 'created_at', api_time(r.at));
 END $$;
 
--- Arguments: exactly one of message_id, user_id, conversation_id, call_id; reason, comment, message_ids, plaintext. What
+-- Arguments: exactly one of message_id, user_id, conversation_id, call_id, file_id; reason, comment, message_ids, plaintext, pass_on. What
 -- p_user cannot see is not there.
 CREATE FUNCTION change_report(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -95,15 +136,25 @@ DECLARE
   me users := (SELECT u FROM users u WHERE u.id = p_user);
   m messages;
   c conversations;
+  f files;
   target uuid;
   offender uuid;
 BEGIN
   outcome := 2;
-  IF p_arguments ? 'message_id' THEN
+  IF p_arguments ? 'file_id' THEN
+    SELECT x.* INTO f FROM files x WHERE x.id = (p_arguments->>'file_id')::uuid AND file_is_seen(p_user, x.id);
+    SELECT x.* INTO m FROM attachments a JOIN messages x ON x.id = a.message_id
+      WHERE a.file_id = f.id AND x.sender_id IS DISTINCT FROM p_user AND (message_for(p_user, x.id)).id IS NOT NULL
+      ORDER BY x.id LIMIT 1;
+    IF m.id IS NOT NULL THEN
+      SELECT p.outcome, p.result INTO outcome, result FROM report_put(p_user, me.jid, 'app', 'file', f.id, m.sender_id,
+        m.conversation_id, evidence_around(p_user, m, p_arguments->'message_ids'), p_arguments, ARRAY[f.id]) p;
+    END IF;
+  ELSIF p_arguments ? 'message_id' THEN
     m := message_for(p_user, (p_arguments->>'message_id')::uuid);
     IF m.id IS NOT NULL AND m.sender_id IS DISTINCT FROM p_user THEN
       SELECT p.outcome, p.result INTO outcome, result FROM report_put(p_user, me.jid, 'app', 'message', m.id, m.sender_id,
-        m.conversation_id, evidence_around(p_user, m, p_arguments->'message_ids'), p_arguments) p;
+        m.conversation_id, evidence_around(p_user, m, p_arguments->'message_ids'), p_arguments, message_files(m)) p;
     END IF;
   ELSIF p_arguments ? 'user_id' THEN
     SELECT u.id INTO target FROM users u WHERE u.id = (p_arguments->>'user_id')::uuid AND u.id <> p_user
@@ -163,7 +214,7 @@ BEGIN
   END IF;
   SELECT p.outcome, p.result INTO outcome, result FROM report_put(reporter.id, p_arguments->>'from', 'xmpp',
     CASE WHEN m.id IS NULL THEN 'user' ELSE 'message' END, coalesce(m.id, offender.id), offender.id, c.id,
-    CASE WHEN m.id IS NULL THEN '[]' ELSE evidence_around(reporter.id, m, p_arguments->'ids') END, p_arguments) p;
+    CASE WHEN m.id IS NULL THEN '[]' ELSE evidence_around(reporter.id, m, p_arguments->'ids') END, p_arguments, message_files(m)) p;
 END $$;
 
 -- Reports, oldest first, of p_state (NULL: open and taken), and of a conversation: { items, has_more, next }.
@@ -184,14 +235,17 @@ LANGUAGE sql STABLE AS $$
   FROM page
 $$;
 
--- The same of a group, for p_user, who is an owner or admin there: not by whom. No row: not for p_user.
+-- The same of a group, for p_user, who is an owner or admin there: not by whom, and with those messages that p_user may see
+-- there. No row: not for p_user.
 CREATE FUNCTION report_list_of_group(p_user uuid, p_conversation uuid, p_state text, p_limit int, p_after text)
 RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
   SELECT jsonb_set(x.page, '{items}', coalesce((
            SELECT jsonb_agg((r.item - '{origin,reporter_id,reporter_jid,conversation_id,offender_jid,taken_by,note,closed_at}'::text[])
-                            || jsonb_build_object('messages', (SELECT y.evidence->'messages' FROM reports y
-                                                                 WHERE y.id = user_id_of(r.item->>'id'))) ORDER BY r.k)
+                            || jsonb_build_object('messages', (
+                                 SELECT coalesce(jsonb_agg(e ORDER BY k), '[]') FROM reports y,
+                                     jsonb_array_elements(y.evidence->'messages') WITH ORDINALITY z (e, k)
+                                   WHERE y.id = user_id_of(r.item->>'id') AND (e->>'seq')::bigint > m.cleared_seq)) ORDER BY r.k)
              FROM jsonb_array_elements(x.page->'items') WITH ORDINALITY r (item, k)), '[]'))::text
     FROM members m, LATERAL (SELECT report_list(p_state, p_conversation, p_limit, p_after)::jsonb AS page) x
     WHERE m.conversation_id = p_conversation AND m.user_id = p_user AND m.state = 'joined' AND m.role IN ('owner', 'admin')
@@ -498,6 +552,7 @@ BEGIN
     PERFORM user_restore(a.target);
   ELSE
     UPDATE user_access x SET suspended_until = other.ends_at, suspend_reason = other.reason WHERE x.user_id = a.target;
+    PERFORM user_suspension_keep(a.target);
   END IF;
 END $$;
 
@@ -640,17 +695,20 @@ $$;
 CREATE FUNCTION reap_reports(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
+  any_held CONSTANT boolean := holds_any();
   before timestamptz := clock_timestamp() - make_interval(secs => p_seconds);
   actions bigint;
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
   DELETE FROM reports r WHERE r.id IN (
     SELECT x.id FROM reports x
-      WHERE x.state IN ('resolved', 'dismissed') AND x.at < before AND x.closed_at < before LIMIT p_limit);
+      WHERE x.state IN ('resolved', 'dismissed') AND x.at < before AND x.closed_at < before
+        AND NOT (any_held AND (user_held(x.offender) OR user_held(x.reporter))) LIMIT p_limit);
   GET DIAGNOSTICS removed = ROW_COUNT;
   DELETE FROM moderation_actions a WHERE a.id IN (
     SELECT x.id FROM moderation_actions x
       WHERE x.at < before AND x.state <> 'active' AND (x.ends_at IS NULL OR x.ends_at < before)
-        AND (x.appeal IS NULL OR x.decided_at < before)
+        AND (x.appeal IS NULL OR x.decided_at < before) AND NOT (any_held AND user_held(x.target))
       ORDER BY x.at, x.id LIMIT p_limit);
   GET DIAGNOSTICS actions = ROW_COUNT;
   more := greatest(removed, actions) >= p_limit;

@@ -148,6 +148,34 @@ BEGIN
   RETURN seen;
 END $$;
 
+-- ---- Finding them again ---------------------------------------------------------------------------------
+
+-- Polls of a conversation that p_user sees, the newest first, as view_reply() has a page; p_state: open (they can be voted
+-- in) or closed; NULL: all. p_before: next of an earlier page. No row: there is no such conversation for p_user.
+CREATE FUNCTION poll_page(p_user uuid, p_conversation uuid, p_state text, p_limit int, p_before bigint)
+RETURNS TABLE (message message_view, more boolean, next text)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  o members;
+  c conversations := (SELECT x FROM conversations x WHERE x.id = p_conversation);
+  page messages[];
+BEGIN
+  SELECT * INTO o FROM members x WHERE x.conversation_id = p_conversation AND x.user_id = p_user AND x.state = 'joined';
+  IF o.user_id IS NULL THEN
+    RETURN;
+  END IF;
+  page := ARRAY(
+    SELECT m FROM messages m LEFT JOIN polls p ON p.message_id = m.id
+      WHERE m.conversation_id = p_conversation AND m.kind = 'poll' AND m.deleted_at IS NULL
+        AND m.seq > o.cleared_seq AND m.seq < coalesce(p_before, 9223372036854775807)
+        AND NOT (o.hides AND hidden_is(p_user, p_conversation, m.seq))
+        AND (p_state IS NULL OR poll_is_closed(m, p) = (p_state = 'closed'))
+      ORDER BY m.seq DESC LIMIT p_limit + 1);
+  RETURN QUERY SELECT NULL::message_view, cardinality(page) > p_limit,
+                      CASE WHEN cardinality(page) > p_limit THEN (page[p_limit]).seq::text END;
+  RETURN QUERY SELECT message_seen(p_user, m, c), NULL::boolean, NULL::text FROM unnest(page[:p_limit]) m ORDER BY (m).seq DESC;
+END $$;
+
 -- ---- Votes of clients that know no polls ----------------------------------------------------------------
 
 -- The options that a text names by their numbers ("2", "1, 3", "2.", "#2") or by what one of them says; NULL: none.

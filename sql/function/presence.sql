@@ -11,14 +11,12 @@
 --   from_peer  that one has a subscription to the user's presence
 --   to_peer    the user has a subscription to that one's presence
 -- The row of each of two hosted users says the same of both as the other's row does.
-CREATE FUNCTION presence_partners(p_user uuid, p_only uuid, p_limit int)
+-- In SQL, so that it becomes part of the plan of those that follow.
+CREATE FUNCTION presence_partner_rows(p_user uuid, p_only uuid, p_limit int)
 RETURNS TABLE (id uuid, number bigint, jid text, hosted boolean, sees boolean, sees_last boolean,
                seen boolean, seen_last boolean, seen_at bigint, to_peer boolean,
                from_peer boolean, own_number bigint)
-LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
+LANGUAGE sql STABLE AS $$
     WITH talked AS (
       SELECT o.user_id AS id,
              m.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
@@ -60,5 +58,26 @@ BEGIN
                  AND privacy_allows(privacy_value(u.privacy_presence, 'presence'), x.added) AS seen
           FROM (SELECT relation_blocks(me.id, u.jid) OR relation_blocks(u.id, me.jid) AS apart,
                        relation_contact(me.id, u.jid) AS contact,
-                       relation_contact(u.id, me.jid) AS added) x) s;
+                       relation_contact(u.id, me.jid) AS added) x) s
+$$;
+
+CREATE FUNCTION presence_partners(p_user uuid, p_only uuid, p_limit int)
+RETURNS TABLE (id uuid, number bigint, jid text, hosted boolean, sees boolean, sees_last boolean,
+               seen boolean, seen_last boolean, seen_at bigint, to_peer boolean,
+               from_peer boolean, own_number bigint)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY SELECT r.* FROM presence_partner_rows(p_user, p_only, p_limit) r;
+END $$;
+
+-- The same of many users, at most p_limit each; n: the place of the user in the array, by which rows are in order.
+CREATE FUNCTION presence_partners_many(p_users uuid[], p_limit int)
+RETURNS TABLE (id uuid, number bigint, jid text, hosted boolean, sees boolean, sees_last boolean,
+               seen boolean, seen_last boolean, seen_at bigint, to_peer boolean,
+               from_peer boolean, own_number bigint, n int)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY SELECT r.*, a.n::int
+    FROM unnest(p_users) WITH ORDINALITY a (id, n) CROSS JOIN LATERAL presence_partner_rows(a.id, NULL, p_limit) r
+    ORDER BY a.n;
 END $$;

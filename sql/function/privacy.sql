@@ -60,6 +60,7 @@ BEGIN
         privacy_last_seen = u.privacy_last_seen, privacy_profile = u.privacy_profile,
         privacy_receipts = u.privacy_receipts, privacy_location = u.privacy_location
       WHERE id = p_user;
+    PERFORM event_add('settings.updated', 'user', NULL, p_user, '{"setting": "privacy"}');
     IF u.privacy_profile IS NOT NULL THEN -- whoever set it while an older version ran has not done this
       UPDATE conversations c SET closed = true FROM members m
         WHERE m.user_id = p_user AND c.id = m.conversation_id AND NOT c.closed;

@@ -106,15 +106,19 @@ DECLARE
   old users;
   u users;
 BEGIN
-  SELECT * INTO old FROM users WHERE id = p_user AND kind = 'hosted' AND deleted_at IS NULL FOR UPDATE;
+  SELECT * INTO old FROM users WHERE id = p_user AND kind IN ('hosted', 'bound') AND deleted_at IS NULL FOR UPDATE;
   IF old.id IS NULL THEN
     outcome := 2;
+    RETURN;
+  ELSIF old.kind = 'bound' AND p_arguments ? 'bio' THEN
+    outcome := 6;
+    result := '{"pointer": "/bio", "detail": "is for the account''s own clients to say"}';
     RETURN;
   END IF;
   u := old;
   IF p_arguments ? 'name' THEN
     u.name := p_arguments->>'name';
-    u.own_name := u.name IS NOT NULL;
+    u.own_name := u.name IS NOT NULL AND u.kind = 'hosted';
   END IF;
   IF p_arguments ? 'bio' THEN
     u.bio := p_arguments->>'bio';
@@ -127,9 +131,16 @@ BEGIN
     END IF;
   END IF;
   outcome := CASE WHEN u IS DISTINCT FROM old THEN 0 ELSE 1 END;
+  IF outcome = 0 AND u.kind = 'bound' THEN
+    u.privacy_profile := CASE WHEN u.name IS NOT NULL OR u.avatar_hash IS NOT NULL THEN 'contacts' END;
+    IF u.avatar_hash IS DISTINCT FROM old.avatar_hash THEN -- what its server tells of it is no news then
+      u.announced_hash := coalesce('pep:' || u.avatar_hash, '');
+    END IF;
+    PERFORM bound_profile_tell(u, old);
+  END IF;
   IF outcome = 0 THEN
-    UPDATE users SET name = u.name, own_name = u.own_name, bio = u.bio,
-        avatar_hash = u.avatar_hash, updated_at = now()
+    UPDATE users SET name = u.name, own_name = u.own_name, bio = u.bio, announced_hash = u.announced_hash,
+        privacy_profile = u.privacy_profile, avatar_hash = u.avatar_hash, updated_at = now()
       WHERE id = p_user RETURNING * INTO u;
     PERFORM user_words_update(u);
     PERFORM picture_release(old.avatar_hash);

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- What keeps tables from growing without an end. Each yields how many rows it removed, whether there may be
 -- more to remove now, and what the next call is to be given (NULL: nothing).
+--
+-- Whoever adds to the log holds it while waiting for a row. So what removes rows that changes touch, too, takes the log first, as they
+-- do, and is asked for few at a time: nobody waits for it with the log held, and no two wait for each other.
 
 -- Events that happened more than p_seconds ago, at most p_limit, oldest first. A cursor from before
 -- them gets `resync`.
@@ -10,6 +13,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   upto bigint;
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
   SELECT max(x.position) INTO upto
     FROM (SELECT e.position, bool_and(e.at < clock_timestamp() - make_interval(secs => p_seconds))
                    OVER (ORDER BY e.position) AS old
@@ -18,7 +22,7 @@ BEGIN
   DELETE FROM events WHERE position <= upto;
   GET DIAGNOSTICS removed = ROW_COUNT;
   more := removed >= p_limit;
-  IF upto IS NOT NULL THEN -- last: it keeps writers waiting until the commit
+  IF upto IS NOT NULL THEN
     UPDATE log_head SET events_from = upto WHERE events_from < upto;
   END IF;
 END $$;
@@ -30,7 +34,8 @@ BEGIN
   RETURN EXISTS (SELECT FROM members m WHERE m.user_id = p_user)
     OR EXISTS (SELECT FROM contacts c WHERE c.peer = p_jid)
     OR EXISTS (SELECT FROM blocks b WHERE b.peer = p_jid)
-    OR EXISTS (SELECT FROM events e WHERE e.user_id = p_user AND e.audience <> 'members');
+    OR EXISTS (SELECT FROM events e WHERE e.user_id = p_user AND e.audience <> 'members')
+    OR user_held(p_user);
 END $$;
 
 -- Remote users to whom nothing has referred for p_seconds. Looks at p_limit users, of any kind, with
@@ -77,6 +82,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   page bigint[];
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
   page := ARRAY(SELECT e.position FROM entries e
                   WHERE e.position > coalesce((p_payload->>'after')::bigint, 0)
                   ORDER BY e.position LIMIT p_limit);
@@ -84,23 +90,29 @@ BEGIN
     WHERE e.position = ANY (page) AND e.kind = 'reaction' AND r.message_id = e.target
       AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target);
   DELETE FROM entries e WHERE e.position = ANY (page)
-    AND (EXISTS (SELECT FROM conversations c WHERE c.id = e.conversation_id AND c.base_seq > e.seq)
+    AND (EXISTS (SELECT FROM conversations c WHERE c.id = e.conversation_id AND c.base_seq > e.seq
+                   AND NOT EXISTS (SELECT FROM purges p WHERE p.conversation_id = c.id)) -- or it may be kept
          OR (e.target IS NOT NULL AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target)));
   GET DIAGNOSTICS removed = ROW_COUNT;
   more := cardinality(page) >= p_limit;
   payload := CASE WHEN more THEN jsonb_build_object('after', page[cardinality(page)]) ELSE '{}' END;
 END $$;
 
--- What was said in groups that ended more than p_seconds ago, at most p_limit messages of one of them; when there are none
+-- What was said in groups that ended more than p_seconds ago and that no legal hold keeps, at most p_limit messages of one of them; when there are none
 -- left, all else that is known of it. Its name may be given again then.
 CREATE FUNCTION reap_groups(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-  ended uuid := (SELECT c.id FROM conversations c
-                   WHERE c.destroyed_at < clock_timestamp() - make_interval(secs => p_seconds)
-                   ORDER BY c.destroyed_at LIMIT 1);
-  said uuid[] := ARRAY(SELECT m.id FROM messages m WHERE m.conversation_id = ended ORDER BY m.seq LIMIT p_limit);
+  any_held CONSTANT boolean := holds_any();
+  ended uuid;
+  said uuid[];
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
+  ended := (SELECT c.id FROM conversations c
+              WHERE c.destroyed_at < clock_timestamp() - make_interval(secs => p_seconds)
+                AND NOT (any_held AND conversation_held(c.id))
+              ORDER BY c.destroyed_at LIMIT 1);
+  said := ARRAY(SELECT m.id FROM messages m WHERE m.conversation_id = ended ORDER BY m.seq LIMIT p_limit);
   removed := cardinality(said);
   more := ended IS NOT NULL;
   IF removed > 0 THEN
@@ -111,31 +123,45 @@ BEGIN
   END IF;
 END $$;
 
--- Removes messages, and what was done to them.
-CREATE FUNCTION reap_said(p_messages uuid[]) RETURNS void
+-- Removes messages, and what was done to them; of p_emptied their rows stay, without what they said. For the holder of the log.
+CREATE FUNCTION reap_said(p_messages uuid[], p_emptied uuid[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+  gone CONSTANT uuid[] := p_messages || p_emptied;
+  talks CONSTANT uuid[] := ARRAY(SELECT DISTINCT m.thread_id FROM messages m WHERE m.id = ANY (gone) AND m.thread_id IS NOT NULL);
 BEGIN
-  INSERT INTO search_stale (block) SELECT DISTINCT m.position >> 6 FROM messages m WHERE m.id = ANY (p_messages)
+  INSERT INTO search_stale (block) SELECT DISTINCT m.position >> 6 FROM messages m WHERE m.id = ANY (gone)
     ON CONFLICT DO NOTHING;
-  DELETE FROM message_versions x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM removed_content x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM reactions x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM votes x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM translations x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM polls x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM stars x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM retold x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM deadlines x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM scheduled x WHERE x.message_id = ANY (p_messages);
-  DELETE FROM threads x WHERE x.id = ANY (p_messages);
-  DELETE FROM entries x WHERE x.target = ANY (p_messages);
-  DELETE FROM outbox x WHERE x.message_id = ANY (p_messages);
-  PERFORM attachment_forget(p_messages);
-  DELETE FROM guest_ids i WHERE i.target = ANY (p_messages);
+  DELETE FROM message_versions x WHERE x.message_id = ANY (gone);
+  DELETE FROM removed_content x WHERE x.message_id = ANY (gone);
+  DELETE FROM reactions x WHERE x.message_id = ANY (gone);
+  DELETE FROM votes x WHERE x.message_id = ANY (gone);
+  DELETE FROM translations x WHERE x.message_id = ANY (gone);
+  DELETE FROM transcriptions x WHERE x.message_id = ANY (gone);
+  DELETE FROM forwards x WHERE x.message_id = ANY (gone);
+  DELETE FROM polls x WHERE x.message_id = ANY (gone);
+  DELETE FROM stars x WHERE x.message_id = ANY (gone);
+  DELETE FROM retold x WHERE x.message_id = ANY (gone);
+  DELETE FROM deadlines x WHERE x.message_id = ANY (gone);
+  DELETE FROM scheduled x WHERE x.message_id = ANY (gone);
+  DELETE FROM entries x WHERE x.target = ANY (gone);
+  DELETE FROM outbox x WHERE x.message_id = ANY (gone);
+  PERFORM attachment_forget(gone);
+  DELETE FROM guest_ids i WHERE i.target = ANY (gone);
+  -- Answers have it as a quote, as they came.
+  UPDATE messages x SET stanza = NULL WHERE x.reply_to = ANY (gone) AND x.stanza IS NOT NULL;
+  UPDATE threads t SET message_count = greatest(t.message_count - n.count, 0)
+    FROM (SELECT m.thread_id, count(*) AS count FROM messages m WHERE m.id = ANY (gone) AND m.thread_id IS NOT NULL GROUP BY 1) n
+    WHERE t.id = n.thread_id;
+  IF p_emptied <> '{}' THEN
+    PERFORM retention_empty(p_emptied);
+  END IF;
   DELETE FROM messages x WHERE x.id = ANY (p_messages);
+  -- A thread stays while anything is said in it, also without what it began at.
+  DELETE FROM threads t WHERE t.id = ANY (gone || talks) AND NOT EXISTS (SELECT FROM messages m WHERE m.thread_id = t.id);
 END $$;
 
--- Removes a group in which nothing is said any more.
+-- Removes a group in which nothing is said any more. For the holder of the log.
 CREATE FUNCTION reap_group(p_conversation uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -36,6 +36,26 @@ BEGIN
   RETURN EXISTS (SELECT FROM restrictions r WHERE r.user_id = p_user AND r.peer = p_jid);
 END $$;
 
+-- Tells the user's own devices that the user blocks or restricts p_jid, a bare JID or a domain, or does no longer;
+-- NULL: several at once.
+CREATE FUNCTION relation_tell(p_user uuid, p_jid text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM event_add('relation.updated', 'user', NULL, p_user, json_build_object('jid', p_jid));
+END $$;
+
+-- What relation.updated tells p_user: { jid, user, blocked, restricted }, as things stand.
+CREATE FUNCTION relation_event(p_user uuid, e events) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  peer text := e.payload::jsonb->>'jid';
+BEGIN
+  RETURN jsonb_build_object(
+    'jid', peer, 'user', (SELECT user_json(p_user, u) FROM users u WHERE u.jid = peer),
+    'blocked', EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = e.payload::jsonb->>'jid'),
+    'restricted', relation_restricts(p_user, peer));
+END $$;
+
 -- The domain of a bare JID, which may be one itself.
 CREATE FUNCTION relation_domain(p_jid text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
@@ -134,6 +154,9 @@ BEGIN
     SELECT u.* INTO peer FROM conversations c JOIN users u ON u.id = pair_other(c.member_ids, p_user)
       WHERE c.id = p_conversation;
     DELETE FROM restrictions r WHERE r.user_id = p_user AND r.peer = peer.jid;
+    IF FOUND THEN
+      PERFORM relation_tell(p_user, peer.jid);
+    END IF;
     PERFORM spam_accepted(peer.id);
     RETURN true;
   END IF;
@@ -186,7 +209,7 @@ BEGIN
   IF NOT c.guarded THEN
     RETURN NULL;
   ELSIF c.kind <> 'direct' THEN
-    RETURN group_pass(c, p_sender, p_body, p_at, p_dedupe, p_content);
+    RETURN group_pass(c, p_sender, p_body, p_at, p_dedupe, p_content, p_stanza IS NOT NULL);
   END IF;
   SELECT * INTO source FROM users WHERE id = p_sender;
   SELECT * INTO target FROM users
@@ -415,7 +438,7 @@ END $$;
 -- conversation of the user's) or, when that is NULL, to whom p_reference means (see relation_refer).
 -- user_id is NULL when there is no such user; peer_id when we know nobody there.
 -- known: the peer may know that there is the user: may see something of the user or write, or is a
--- contact of the user's. live, heard: see relation_live(), relation_heard(); who blocks, or has no
+-- contact of the user's; of who is suspended only app users do. live, heard: see relation_live(), relation_heard(); who blocks, or has no
 -- conversation, takes the same steps.
 CREATE FUNCTION relation_view(p_user text, p_peer text, p_reference jsonb)
 RETURNS TABLE (user_id uuid, user_number bigint, user_jid text, user_hosted boolean,
@@ -463,7 +486,8 @@ BEGIN
     peer.id, peer.number, peer.jid, coalesce(peer.kind = 'hosted', false),
     c.id, owner.id IS NOT NULL AND (
       there.profile OR there.shows OR relation_contact(owner.id, coalesce(peer.jid, p_peer))
-      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer))),
+      OR NOT relation_refuses(owner.id, coalesce(peer.jid, p_peer)))
+      AND NOT (peer.kind IS DISTINCT FROM 'hosted' AND user_is_suspended(owner)),
     is_live, is_live AND relation_heard(c),
     there.blocks, there.accepts, there.shows, there.last_seen, there.profile,
     back.blocks, back.accepts, back.shows, back.last_seen, back.profile;
@@ -654,6 +678,7 @@ BEGIN
     PERFORM membership_decline(p_user, m.conversation_id)
       FROM members m JOIN users u ON u.id = m.invited_by
       WHERE m.user_id = p_user AND m.grouped AND m.state = 'invited' AND relation_blocks(p_user, u.jid);
+    PERFORM relation_tell(p_user, named.ret_jid);
   END IF;
 END $$;
 
@@ -684,6 +709,7 @@ BEGIN
     IF (named.ret_user).kind = 'hosted' THEN
       PERFORM contact_catch_up(p_user, named.ret_user);
     END IF;
+    PERFORM relation_tell(p_user, named.ret_jid);
   END IF;
   result := jsonb_build_object(
     'block', jsonb_build_object('jid', named.ret_jid, 'blocked', false, 'user',

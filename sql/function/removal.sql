@@ -4,7 +4,7 @@
 -- the holder of the log.
 
 -- Takes away what the message says, wherever it is kept. p_by: who did it, NULL: nobody; p_reason: sender, moderator or
--- expired; p_words: why, in words; p_kept: moderators may still read it. Tells the members, p_quiet: p_by alone.
+-- expired; p_words: why, in words; p_kept: moderators may still read it, as they may while there is a legal hold. Tells the members, p_quiet: p_by alone.
 -- Yields the position of the event.
 CREATE FUNCTION content_remove(m messages, c conversations, p_by uuid, p_reason text, p_words text, p_kept boolean,
                                p_quiet boolean DEFAULT false) RETURNS bigint
@@ -17,12 +17,9 @@ BEGIN
                     json_build_object('conversation_id', c.id, 'message_id', m.id, 'seq', m.seq, 'by', p_by,
                                       'reason', p_reason));
   stamp := (SELECT h.stamp FROM log_head h);
-  IF p_kept THEN
+  IF p_kept OR message_held(m) THEN
     INSERT INTO removed_content (message_id, conversation_id, sender_id, removed_by, reason, removed_at, content)
-      SELECT m.id, c.id, m.sender_id, p_by, p_words, stamp, jsonb_build_object(
-          'body', m.body, 'kind', m.kind, 'details', m.details, 'metadata', m.metadata, 'versions', coalesce((
-            SELECT jsonb_agg(jsonb_build_object('content', v.body, 'created_at', api_time(v.at)) ORDER BY v.version)
-              FROM message_versions v WHERE v.message_id = m.id), '[]'))
+      SELECT m.id, c.id, m.sender_id, p_by, p_words, stamp, removed_words(m)
       ON CONFLICT (message_id) DO NOTHING;
   END IF;
   UPDATE messages x SET body = NULL, metadata = NULL, reply_to = NULL, reactions = NULL, stanza = NULL,
@@ -38,6 +35,7 @@ BEGIN
   DELETE FROM reactions r WHERE r.message_id = m.id;
   DELETE FROM votes v WHERE v.message_id = m.id;
   DELETE FROM translations t WHERE t.message_id = m.id;
+  DELETE FROM transcriptions t WHERE t.message_id = m.id;
   DELETE FROM polls p WHERE p.message_id = m.id;
   DELETE FROM stars s WHERE s.message_id = m.id;
   DELETE FROM mentioned x WHERE x.conversation_id = m.conversation_id AND x.seq = m.seq;
@@ -254,7 +252,17 @@ END $$;
 
 -- ---- For moderators -------------------------------------------------------------------------------------
 
--- What a deleted message said, for staff: the audit has who has read that. Arguments: message_id. p_user NULL: a
+-- What m says, as removed_content.content has it.
+CREATE FUNCTION removed_words(m messages) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN jsonb_build_object(
+    'body', m.body, 'kind', m.kind, 'details', m.details, 'metadata', m.metadata, 'versions', coalesce((
+      SELECT jsonb_agg(jsonb_build_object('content', v.body, 'created_at', api_time(v.at)) ORDER BY v.version)
+        FROM message_versions v WHERE v.message_id = m.id), '[]'));
+END $$;
+
+-- What a deleted message said, or one that nobody else sees any more and a legal hold keeps, for staff: the audit has who has read that. Arguments: message_id. p_user NULL: a
 -- server key.
 CREATE FUNCTION change_moderation_read(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
@@ -262,6 +270,9 @@ DECLARE
   gone removed_content;
 BEGIN
   SELECT * INTO gone FROM removed_content r WHERE r.message_id = (p_arguments->>'message_id')::uuid;
+  IF gone.message_id IS NULL THEN
+    gone := retention_kept((p_arguments->>'message_id')::uuid);
+  END IF;
   IF gone.message_id IS NULL THEN
     outcome := 2;
     RETURN;
@@ -276,10 +287,15 @@ END $$;
 -- Purges what was deleted more than p_seconds ago, at most p_limit of it; as reap.sql has it. Nothing else has its texts then.
 CREATE FUNCTION reap_removed(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
+DECLARE
+  any_held CONSTANT boolean := holds_any();
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
   DELETE FROM removed_content r WHERE r.message_id IN (
     SELECT x.message_id FROM removed_content x
-      WHERE x.removed_at < clock_timestamp() - make_interval(secs => p_seconds) ORDER BY x.removed_at LIMIT p_limit);
+      WHERE x.removed_at < clock_timestamp() - make_interval(secs => p_seconds)
+        AND NOT (any_held AND (user_held(x.sender_id) OR conversation_held(x.conversation_id)))
+      ORDER BY x.removed_at LIMIT p_limit);
   GET DIAGNOSTICS removed = ROW_COUNT;
   more := removed >= p_limit;
 END $$;

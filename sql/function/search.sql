@@ -40,12 +40,11 @@ BEGIN
 END $$;
 
 -- Puts the messages of the next p_limit positions into blocks of 64 positions; with p_whole it
--- leaves the last ones until they fill a block. Yields how far the log is ahead afterwards; NULL:
--- somebody else is at it.
-CREATE FUNCTION search_index(p_limit int, p_whole boolean DEFAULT false) RETURNS bigint
+-- leaves the last ones until they fill a block. Yields how far the log is ahead afterwards, how many positions were
+-- indexed, and where the log stood; all NULL: somebody else is at it.
+CREATE FUNCTION search_index(p_limit int, p_whole boolean DEFAULT false, OUT behind bigint, OUT indexed bigint, OUT head bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-  head bigint;
   low bigint;
   high bigint;
 BEGIN
@@ -53,7 +52,7 @@ BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   SELECT s.position INTO low FROM search_state s FOR UPDATE SKIP LOCKED;
   IF low IS NULL THEN
-    RETURN NULL;
+    RETURN;
   END IF;
   PERFORM search_again(low);
   SELECT h.position INTO head FROM log_head h;
@@ -67,7 +66,8 @@ BEGIN
     PERFORM gin_clean_pending_list('search_words');
     PERFORM search_summarize();
   END IF;
-  RETURN head - greatest(low, high);
+  indexed := greatest(high - low, 0);
+  behind := head - low - indexed;
 END $$;
 
 -- Makes anew, of what is indexed up to p_indexed, blocks in which a message has changed.

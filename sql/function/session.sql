@@ -83,6 +83,32 @@ BEGIN
     FROM user_row(found) u;
 END $$;
 
+-- The same of many, for those whose user is there and of whom the token says nothing new; n: their place in the
+-- arrays, by which rows are in order. The others have no row: user_sign_in() is for them.
+CREATE FUNCTION user_sign_in_known(p_external_ids text[], p_usernames text[], p_names text[], p_avatar_urls text[],
+                                   p_credentials uuid[], p_issued bigint[])
+RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint, state int,
+               "position" bigint, created_at bigint, n int)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  fetches boolean := coalesce(current_setting('trestle.pictures', true) = 'fetch', false);
+BEGIN
+  RETURN QUERY
+    SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, u.kind, u.number,
+           access_state(u.id, a.credential, time_from_microseconds(a.issued)), h.position,
+           time_to_microseconds(u.created_at), a.n::int
+      FROM unnest(p_external_ids, p_usernames, p_names, p_avatar_urls, p_credentials, p_issued)
+             WITH ORDINALITY a (external_id, username, name, avatar_url, credential, issued, n)
+      JOIN users u ON u.external_id = a.external_id
+      CROSS JOIN revocation_head h
+      -- As in user_provision().
+      WHERE (a.username IS NULL OR a.username IS NOT DISTINCT FROM u.username)
+        AND (a.name IS NULL OR u.own_name OR a.name IS NOT DISTINCT FROM u.name)
+        AND (a.avatar_url IS NULL OR a.avatar_url IS NOT DISTINCT FROM u.avatar_url)
+        AND NOT (fetches AND u.avatar_copy IS NULL AND coalesce(u.avatar_url, '') LIKE 'http%')
+      ORDER BY a.n;
+END $$;
+
 -- The scopes of a server key, and the user named p_on_behalf (NULL: nobody) with the state of whom the
 -- key lets in. No row: there is no such key (any more). id is NULL: there is no such user, or it was deleted.
 CREATE FUNCTION server_key_sign_in(p_digest bytea, p_on_behalf text)
@@ -248,6 +274,39 @@ BEGIN
   "position" := credential_revoke(p_user, p_digest, ticket_end());
 END $$;
 
+-- What a session by cookie is called where it is listed: nothing that lets anybody in.
+CREATE FUNCTION session_name(s sessions) RETURNS uuid
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT md5('session ' || s.digest)::uuid
+$$;
+
+-- The sessions by cookie of p_user's, the oldest first, at most 100: { items }.
+CREATE FUNCTION session_list(p_user uuid) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT json_build_object('items', coalesce(json_agg(json_build_object('id', session_name(s), 'created_at', api_time(s.created_at),
+      'expires_at', api_time(s.expires_at)) ORDER BY s.created_at, s.digest), '[]'))::text
+    FROM (SELECT * FROM sessions x WHERE x.user_id = p_user AND x.expires_at > clock_timestamp() ORDER BY x.created_at, x.digest LIMIT 100) s
+$$;
+
+-- The same of the user whom p_user names (admin_user()). No row: nobody of ours.
+CREATE FUNCTION session_list_of(p_user text) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+  SELECT session_list(u.id) FROM users u WHERE u.id = admin_user(p_user)
+$$;
+
+-- Ends the session of p_user's that is called session_id.
+CREATE FUNCTION change_session_end(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  ended uuid := (SELECT s.digest FROM sessions s WHERE s.user_id = p_user AND session_name(s) = (p_arguments->>'session_id')::uuid);
+BEGIN
+  outcome := CASE WHEN ended IS NULL THEN 2 ELSE 0 END;
+  IF outcome = 0 THEN
+    PERFORM session_close(p_user, ended);
+    result := session_list(p_user)::jsonb;
+  END IF;
+END $$;
+
 -- Signs a token out, and the sessions that it has begun.
 CREATE FUNCTION token_revoke(p_user uuid, p_digest uuid, p_expires bigint, OUT "position" bigint)
 LANGUAGE plpgsql AS $$
@@ -262,9 +321,9 @@ BEGIN
 END $$;
 
 -- Ends whatever was issued until now, and the token or session p_credential that asks for it: the
--- clock of whoever made a token may be ahead. Operators call it with the user alone.
+-- clock of whoever made a token may be ahead. Operators call it with the user alone. p_reason: what sockets are told.
 CREATE FUNCTION session_close_all(p_user uuid, p_credential uuid DEFAULT NULL, p_expires bigint DEFAULT NULL,
-                                  OUT "position" bigint)
+                                  p_reason text DEFAULT 'signed out', OUT "position" bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
   cutoff timestamptz;
@@ -279,7 +338,7 @@ BEGIN
   IF p_credential IS NOT NULL THEN
     PERFORM credential_revoke(p_user, p_credential, time_from_microseconds(p_expires));
   END IF;
-  "position" := revocation_add(p_user, NULL, cutoff, 'signed out');
+  "position" := revocation_add(p_user, NULL, cutoff, p_reason);
 END $$;
 
 -- NULL when there is nobody of ours like that.
@@ -292,6 +351,21 @@ LANGUAGE sql STABLE AS $$
     FROM users u LEFT JOIN user_access a ON a.user_id = u.id
     WHERE u.id = p_user AND u.kind IN ('hosted', 'bound') AND u.deleted_at IS NULL
 $$;
+
+-- Notes with the user what user_access says of a suspension.
+CREATE FUNCTION user_suspension_keep(p_user uuid) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE users u SET suspended_until = CASE WHEN a.suspended_at IS NOT NULL THEN coalesce(a.suspended_until, 'infinity') END
+    FROM user_access a WHERE u.id = p_user AND a.user_id = u.id
+$$;
+
+-- Whether u is suspended. People on XMPP then find nobody there, as far as u is one of ours alone; app users are told
+-- nothing, and what they write waits for u.
+CREATE FUNCTION user_is_suspended(u users) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce(u.kind = 'hosted' AND u.suspended_until > clock_timestamp(), false);
+END $$;
 
 -- p_until: when it ends by itself; NULL: not before it is taken back.
 CREATE FUNCTION user_suspend(p_user uuid, p_reason text, p_until timestamptz DEFAULT NULL) RETURNS text
@@ -307,6 +381,7 @@ BEGIN
       SET suspended_at = CASE WHEN access_is_suspended(user_access) THEN user_access.suspended_at
                               ELSE excluded.suspended_at END,
           suspend_reason = excluded.suspend_reason, suspended_until = excluded.suspended_until;
+  PERFORM user_suspension_keep(p_user);
   PERFORM revocation_add(p_user, NULL, NULL, 'suspended');
   RETURN user_suspension_json(p_user);
 END $$;
@@ -315,5 +390,6 @@ CREATE FUNCTION user_restore(p_user uuid) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE user_access SET suspended_at = NULL, suspend_reason = NULL, suspended_until = NULL WHERE user_id = p_user;
+  PERFORM user_suspension_keep(p_user);
   RETURN user_suspension_json(p_user);
 END $$;

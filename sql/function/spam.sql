@@ -7,13 +7,13 @@ CREATE FUNCTION spam_depth() RETURNS int
 LANGUAGE sql IMMUTABLE AS $$ SELECT 10 $$;
 
 -- The setting trestle.spam: checks (on, off), filter_at and block_at (of a hundred), links, repeats, verify_reports, hook
--- (ask, no), failure (allow, filter, refuse), restrict_after; NULL: nothing is looked at.
+-- (ask, links: only about those, no), failure (allow, filter, refuse), restrict_after; NULL: nothing is looked at.
 CREATE FUNCTION spam_rules() RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$ -- in SQL it would be planned for each message of a stranger
 DECLARE
   rule text[] := string_to_array(nullif(current_setting('trestle.spam', true), ''), '/');
 BEGIN
-  RETURN CASE WHEN rule[1] = 'on' OR rule[6] <> '0' OR rule[7] = 'ask' THEN rule END;
+  RETURN CASE WHEN rule[1] = 'on' OR rule[6] <> '0' OR rule[7] <> 'no' THEN rule END;
 END $$;
 
 -- Whether what p_sender writes in the conversation is a stranger's, as long as that is looked at. NULL: what was written
@@ -257,7 +257,8 @@ BEGIN
   END IF;
   checked := CASE WHEN rules[1] = 'on' THEN spam_check(source, c, words, rules) ELSE '{"confidence": 0, "reasons": []}' END;
   verdict := spam_verdict(checked, hook, rules);
-  IF rules[7] = 'ask' AND hook IS NULL AND verdict->>'action' <> 'block' AND words IS NOT NULL THEN
+  IF hook IS NULL AND verdict->>'action' <> 'block' AND words IS NOT NULL
+     AND (rules[7] = 'ask' OR rules[7] = 'links' AND p_judging = 'ask' AND words ~* 'https?://') THEN
     IF p_judging = 'ask' THEN
       RETURN jsonb_build_object('outcome', 11, 'refusal', spam_question(c, source, target, checked));
     END IF;
@@ -279,6 +280,31 @@ DECLARE
 BEGIN
   RETURN c.guarded AND rules[1] = 'on' AND spam_judges(c, p_sender) AND
     (spam_check((SELECT u FROM users u WHERE u.id = p_sender), c, p_body, rules)->>'confidence')::int >= rules[2]::int;
+END $$;
+
+-- The hook is asked about all texts of app users (spam.hook_scope), and does not want one of p_user's about p_object: a row of
+-- the audit, without the text.
+CREATE FUNCTION spam_forbid(p_user uuid, p_object uuid, p_reason text) RETURNS void
+LANGUAGE sql AS $$
+  INSERT INTO audit (actor, actor_name, action, object, door, outcome, reason)
+    VALUES (p_user, coalesce((SELECT u.jid FROM users u WHERE u.id = p_user), ''), 'message.blocked', p_object, 'system', 'refused',
+            p_reason)
+$$;
+
+-- Whether p_verdict is that of a hook that is asked about everything, and says no.
+CREATE FUNCTION spam_blocks_all(p_verdict jsonb) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN coalesce(p_verdict ? 'all' AND p_verdict->>'action' = 'block', false);
+END $$;
+
+-- The same of a message that is about to be stored, as relation_pass() has it.
+CREATE FUNCTION spam_forbids_all(p_conversation uuid, p_sender uuid, p_dedupe uuid, p_verdict jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM relation_repeated(p_sender, p_dedupe);
+  PERFORM spam_forbid(p_sender, p_conversation, p_verdict->'reasons'->>0);
+  RETURN jsonb_build_object('outcome', 5, 'refusal', jsonb_build_object('pointer', '/content', 'detail', p_verdict->'reasons'->>0));
 END $$;
 
 -- ---- For staff --------------------------------------------------------------------------------------------------
@@ -339,7 +365,8 @@ BEGIN
     outcome := 6;
     result := jsonb_build_object('pointer', '/domains', 'detail', 'has what is no domain');
     RETURN;
-  ELSIF (SELECT count(*) FROM (SELECT FROM spam_domains LIMIT 100000) n) >= 100000 THEN
+  ELSIF EXISTS (SELECT FROM unnest(wanted) d WHERE NOT EXISTS (SELECT FROM spam_domains x WHERE x.domain = d))
+        AND (SELECT count(*) FROM (SELECT FROM spam_domains LIMIT 100000) n) >= 100000 THEN
     outcome := 3;
     RETURN;
   END IF;
@@ -365,14 +392,15 @@ END $$;
 
 -- ---- For users --------------------------------------------------------------------------------------------------
 
--- What is to be thought of a link before it is sent.
-CREATE FUNCTION spam_link(p_url text) RETURNS jsonb
+-- What is to be thought of a link before it is sent. p_threat: what the service that knows dangerous links calls it.
+CREATE FUNCTION spam_link(p_url text, p_threat text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('url', p_url, 'verdict',
-           CASE WHEN 'listed' = ANY (x.reasons) THEN 'blocked' WHEN x.reasons <> '{}' THEN 'suspicious' ELSE 'unknown' END,
+           CASE WHEN x.reasons && '{listed,unsafe}' THEN 'blocked' WHEN x.reasons <> '{}' THEN 'suspicious' ELSE 'unknown' END,
            'reasons', to_jsonb(x.reasons))
     FROM (SELECT array_remove(ARRAY[
             CASE WHEN spam_listed(h.host) THEN 'listed' END,
+            CASE WHEN p_threat IS NOT NULL THEN 'unsafe' END,
             CASE WHEN h.host IS NULL THEN 'no_host' END,
             CASE WHEN h.host ~ '^(\d+\.){3}\d+$|^\[' THEN 'numeric_address' END,
             CASE WHEN p_url ~ '^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*@' THEN 'user_in_address' END,
@@ -381,9 +409,10 @@ LANGUAGE sql STABLE AS $$
             FROM (SELECT (spam_hosts(p_url))[1] AS host) h) x
 $$;
 
-CREATE FUNCTION spam_links(p_urls text) RETURNS text
+-- p_threats: { url: threat }.
+CREATE FUNCTION spam_links(p_urls text, p_threats jsonb DEFAULT '{}') RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT json_build_object('items', coalesce(json_agg(spam_link(u) ORDER BY k), '[]'))::text
+  SELECT json_build_object('items', coalesce(json_agg(spam_link(u, p_threats->>u) ORDER BY k), '[]'))::text
     FROM jsonb_array_elements_text(p_urls::jsonb) WITH ORDINALITY x (u, k)
 $$;
 
@@ -451,6 +480,9 @@ BEGIN
     PERFORM relation_guard(c.id, false);
     PERFORM relation_updated_event(c.id, p_user);
   END IF;
+  IF outcome = 0 THEN
+    PERFORM relation_tell(p_user, u.jid);
+  END IF;
   result := jsonb_build_object('restriction', restriction_json(p_user, u))
     || change_follows(p_user, CASE WHEN outcome = 0 THEN relation_watchers(p_user, u.jid) END, false);
 END $$;
@@ -477,6 +509,7 @@ BEGIN
       PERFORM relation_guard(c.id, false);
       PERFORM relation_updated_event(c.id, p_user);
     END IF;
+    PERFORM relation_tell(p_user, u.jid);
   END IF;
   result := jsonb_build_object('restriction', restriction_json(p_user, u))
     || change_follows(p_user, CASE WHEN outcome = 0 THEN relation_watchers(p_user, u.jid) END, true, contact_last_seen(p_user));
@@ -501,6 +534,7 @@ $$;
 CREATE FUNCTION reap_spam(p_seconds bigint, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM FROM log_head FOR UPDATE;
   DELETE FROM spam_checks s WHERE s.id IN (
     (SELECT x.id FROM spam_checks x WHERE x.at < clock_timestamp() - interval '2 days' AND x.reasons = '{}'
        ORDER BY x.at LIMIT p_limit)

@@ -108,20 +108,23 @@ BEGIN
 END $$;
 
 -- The messages of the thread that begins at a message, or to which it belongs, oldest first, without the one at which
--- it begins; after the message p_after. As view_reply() has a page. No row: p_user sees no such message.
+-- it begins; after the message p_after. As view_reply() has a page. No row: p_user sees no such message, nor anything in a
+-- thread that began at it.
 CREATE FUNCTION thread_page(p_user uuid, p_message uuid, p_limit int, p_after uuid)
 RETURNS TABLE (message message_view, more boolean, next text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   parent messages := message_for(p_user, p_message);
+  thread CONSTANT uuid := coalesce(parent.thread_id, parent.id, (thread_for(p_user, p_message)).id);
   c conversations;
   found_ messages[];
   after_ bigint;
 BEGIN
-  IF parent.id IS NULL THEN
+  IF thread IS NULL THEN
     RETURN;
   END IF;
-  SELECT * INTO c FROM conversations x WHERE x.id = parent.conversation_id;
+  SELECT * INTO c FROM conversations x
+    WHERE x.id = coalesce(parent.conversation_id, (SELECT t.conversation_id FROM threads t WHERE t.id = thread));
   IF p_after IS NOT NULL AND (message_for(p_user, p_after)).conversation_id IS DISTINCT FROM c.id THEN
     RETURN;
   END IF;
@@ -129,7 +132,7 @@ BEGIN
   found_ := ARRAY(
     SELECT x FROM messages x
       JOIN members o ON o.conversation_id = c.id AND o.user_id = p_user
-      WHERE x.thread_id = coalesce(parent.thread_id, parent.id) AND x.seq > greatest(after_, o.cleared_seq)
+      WHERE x.thread_id = thread AND x.seq > greatest(after_, o.cleared_seq)
         AND NOT (o.hides AND hidden_is(p_user, c.id, x.seq))
       ORDER BY x.seq LIMIT p_limit + 1);
   RETURN QUERY SELECT NULL::message_view, cardinality(found_) > p_limit,

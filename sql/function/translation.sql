@@ -16,18 +16,21 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- One row: shown: it is there already; else, by outcome as in change.sql: 0: body, of that version, is to be translated; 2: for
--- p_user there is no such message; 3: it has no text.
+-- p_user there is no such message; 3: it has no text; 5: somebody does not want that, `refused` as of assist_refusal().
 CREATE FUNCTION translation_find(p_user uuid, p_message uuid, p_language text)
-RETURNS TABLE (outcome int, shown jsonb, body text, version int)
+RETURNS TABLE (outcome int, shown jsonb, body text, version int, refused text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
   m messages := message_for(p_user, p_message);
   now_ int := translation_version(m);
+  refused_ text := assist_refusal(p_user, coalesce(m.sender_id, p_user));
 BEGIN
-  RETURN QUERY SELECT CASE WHEN m.id IS NULL THEN 2 WHEN m.body IS NULL OR m.deleted_at IS NOT NULL THEN 3 ELSE 0 END,
+  RETURN QUERY SELECT CASE WHEN m.id IS NULL THEN 2 WHEN m.body IS NULL OR m.deleted_at IS NOT NULL THEN 3
+                           WHEN refused_ IS NOT NULL THEN 5 ELSE 0 END,
     (SELECT translation_shown(t) FROM translations t
-       WHERE t.message_id = m.id AND t.language = p_language AND t.version = now_ AND m.deleted_at IS NULL), m.body, now_;
+       WHERE t.message_id = m.id AND t.language = p_language AND t.version = now_ AND m.deleted_at IS NULL),
+    m.body, now_, refused_;
 END $$;
 
 -- The service has said it: { message_id, language, version, content, source, provider }. 2: the message is gone meanwhile, or

@@ -2,15 +2,15 @@
 -- What a badge shows of everything that is unread.
 
 -- messages, conversations: of those that are neither archived, muted nor requests; mentions and missed calls: of all but
--- requests, at most 100 of each in a conversation. Each conversation of p_user is looked into once, as conversation_list() does.
+-- requests, at most 100 of each in a conversation. Each conversation of p_user that does not rest is looked into once, as conversation_list() does.
 -- In PL/pgSQL, which keeps its plan.
 CREATE FUNCTION unread_count(p_user uuid) RETURNS unread_view
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (
     WITH mine AS MATERIALIZED (
-      SELECT m.*, coalesce(m.request = 'pending', false) AS asked, last.seq AS newest,
-             greatest(0, coalesce((
+      SELECT m.*, coalesce(m.request = 'pending', false) AS asked, CASE WHEN m.rested IS NULL THEN last.seq ELSE m.rested_seq END AS newest,
+             greatest(0, coalesce(CASE WHEN m.rested IS NOT NULL THEN m.rested_others END, (
                SELECT CASE WHEN x.many THEN others_counted(m.conversation_id, p_user, x.seq)
                            WHEN x.sender_id = p_user THEN x.seq - x.sender_seq
                            ELSE x.sender_seq END FROM messages x WHERE x.ctid = last.place), 0) - m.others_seen) AS unread,
@@ -18,11 +18,12 @@ BEGIN
                   ELSE m.unread_own = own_count(m.conversation_id, p_user) END AS marked
         FROM members m
         LEFT JOIN LATERAL (SELECT x.seq, x.ctid AS place FROM messages x
-                             WHERE x.conversation_id = m.conversation_id AND x.seq >= greatest(m.delivered_seq, m.read_seq)
+                             WHERE m.rested IS NULL AND x.conversation_id = m.conversation_id AND x.seq >= greatest(m.delivered_seq, m.read_seq)
                              ORDER BY x.seq DESC LIMIT 1) last ON true
         WHERE m.user_id = p_user AND (m.state = 'joined' OR (m.state = 'invited' AND m.request = 'pending'))
           AND (m.request IS NULL OR m.request IN ('pending', 'accepted'))
-          AND (m.hidden_seq IS NULL OR m.hidden_seq = 0 AND m.request = 'pending' OR last.seq > m.hidden_seq)
+          AND (m.hidden_seq IS NULL OR m.hidden_seq = 0 AND m.request = 'pending'
+               OR CASE WHEN m.rested IS NULL THEN last.seq ELSE m.rested_seq END > m.hidden_seq)
     ), heard AS (
       SELECT unread, marked FROM mine
         WHERE NOT asked AND archived_at IS NULL AND notify IS DISTINCT FROM 'none'

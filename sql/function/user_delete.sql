@@ -35,17 +35,20 @@ BEGIN
   IF u.id IS NULL THEN
     RETURN false;
   END IF;
-  PERFORM session_close_all(u.id);
+  PERFORM session_close_all(u.id, p_reason => 'deleted');
   UPDATE users x SET deleted_at = clock_timestamp(), gone_id = user_gone_id(u.external_id), external_id = NULL, username = NULL,
       name = user_deleted_name(), own_name = true, avatar_url = NULL, avatar_hash = NULL, avatar_copy = NULL, announced_hash = NULL, bio = NULL,
       last_seen_at = NULL, staff = '{}', folded = NULL, privacy_presence = 'nobody', privacy_last_seen = 'nobody',
+      leaves_at = NULL, share_analytics = false, share_assist = false, share_personalisation = false,
       updated_at = now()
     WHERE x.id = u.id;
   UPDATE user_access a SET suspended_at = NULL, suspend_reason = NULL, suspended_until = NULL WHERE a.user_id = u.id;
+  PERFORM user_suspension_keep(u.id);
   PERFORM picture_release(u.avatar_hash), picture_release(u.avatar_copy);
   DELETE FROM user_words w WHERE w.user_id = u.id;
   PERFORM event_add('user.updated', 'partners', NULL, u.id);
   PERFORM job_add('user.delete', u.id::text, clock_timestamp());
+  PERFORM job_add('analytics.forget', u.id::text, clock_timestamp());
   RETURN true;
 END $$;
 
@@ -146,17 +149,21 @@ BEGIN
     DELETE FROM scheduled x WHERE x.user_id = u.id;
     DELETE FROM hidden x WHERE x.user_id = u.id;
     DELETE FROM spam_checks x WHERE x.sender = u.id;
+    PERFORM export_remove(x) FROM exports x WHERE x.user_id = u.id AND x.asked_by IS NULL AND x.expires_at > '-infinity';
+    PERFORM export_asks_no_more(u.id);
     UPDATE members x SET draft = NULL WHERE x.user_id = u.id AND x.draft IS NOT NULL;
   END IF;
   result := jsonb_build_object('more', more) || change_follows(u.id);
 END $$;
 
--- Deletes users (references): { deleted: their addresses, missing }. Nobody deletes themselves so (outcome 3).
+-- Deletes users (references): { deleted: their addresses, missing, held: on whom there is a legal hold }. Nobody deletes
+-- themselves so (outcome 3).
 CREATE FUNCTION change_users_delete(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
   named record;
   gone jsonb := '[]';
+  held jsonb := '[]';
   u users;
 BEGIN
   SELECT * INTO named FROM admin_users_named(p_arguments->'users');
@@ -166,14 +173,17 @@ BEGIN
     RETURN;
   END IF;
   FOR u IN SELECT x.* FROM unnest(named.found) WITH ORDINALITY f (id, k) JOIN users x ON x.id = f.id ORDER BY f.k LOOP
-    IF user_delete(u.id) THEN
+    IF user_held(u.id) THEN
+      held := held || to_jsonb(u.jid);
+    ELSIF user_delete(u.id) THEN
       gone := gone || to_jsonb(u.jid);
     ELSE
       named.missing := named.missing || u.jid; -- at home elsewhere: not ours to delete
     END IF;
   END LOOP;
-  outcome := CASE WHEN gone = '[]' THEN 2 ELSE 0 END;
-  result := jsonb_build_object('deleted', gone, 'missing', named.missing);
+  outcome := CASE WHEN gone <> '[]' THEN 0 WHEN held <> '[]' THEN 3 ELSE 2 END;
+  result := CASE WHEN outcome = 3 THEN '{"detail": "there is a legal hold on all of them"}'
+                 ELSE jsonb_build_object('deleted', gone, 'missing', named.missing, 'held', held) END;
 END $$;
 
 -- user (a reference): signed out everywhere, and with the limits that all have. { jid, signed_out, limits }.

@@ -9,7 +9,11 @@ SELECT audit_list(:since::text, :until::text, :actor::text, :action::text, :obje
                   :limit::int, :after::text) AS page
 
 -- name: audit_rows
-SELECT id, line FROM audit_rows($1::text, $2::text, $3::text, $4::text, $5::int, $6::bigint)
+SELECT id, line
+  FROM audit_rows($1::text, $2::text, $3::text, $4::text, $5::int, $6::bigint, $7::uuid, $8::text)
+
+-- name: audit_sign_ins
+SELECT audit_sign_ins($1::jsonb, $2::boolean) AS written
 
 -- name: reap_audit
 SELECT removed, more, payload FROM reap_audit($1::bigint, $2::int)
@@ -24,7 +28,7 @@ SELECT admin_user_list(:q::text, :state::text, :limit::int, :after::text) AS pag
 SELECT admin_user_show(:user::text) AS shown
 
 -- name: admin_user_count
-SELECT admin_user_count() AS shown
+SELECT admin_user_count(:online::bigint) AS shown
 
 -- name: admin_last_login
 SELECT admin_last_login(:user::text) AS shown
@@ -43,3 +47,6 @@ SELECT user_id, name, rate FROM admin_limits()
 
 -- name: admin_limits_of
 SELECT admin_limits_of(:user::text) AS shown
+
+-- name: erase_show
+SELECT erase_show(:user::text) AS shown

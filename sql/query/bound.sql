@@ -7,6 +7,10 @@ SELECT id, jid, name, facts, kind, number, resource, watched, waiting FROM bound
 -- name: bound_sign_in
 SELECT id, jid, name, facts, kind, number, state, position, created_at FROM bound_sign_in($1::text)
 
+-- name: bound_token_sign_in
+SELECT id, jid, name, facts, kind, number, state, position, created_at
+  FROM bound_token_sign_in($1::text, $2::text, $3::uuid, $4::bigint)
+
 -- name: bound_link
 SELECT bound_link($1::text, $2::text) AS outcome
 
@@ -39,3 +43,9 @@ SELECT bound_seats($1::text, $2::boolean)::text AS done
 
 -- name: bound_displayed
 SELECT jid, by, id FROM bound_displayed($1::uuid, $2::uuid, $3::uuid)
+
+-- name: mam_own_page
+SELECT outcome, more, id, at, stanza FROM mam_own_page($1::text, $2::jsonb, $3::int)
+
+-- name: mam_own_ends
+SELECT id, at FROM mam_own_ends($1::text)

@@ -1,6 +1,12 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Conversations. Each query is one call of a function of sql/function, which states its shape.
 
+-- name: conversation_analytics
+SELECT conversation_analytics(:caller::uuid, :conversation_id::uuid, :from::text, :to::text) AS figures
+
+-- name: admin_analytics
+SELECT admin_analytics(:conversation_id::uuid, :from::text, :to::text) AS figures
+
 -- name: conversation_get
 SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 
@@ -8,7 +14,7 @@ SELECT conversation_get(:caller::uuid, :conversation_id::uuid) AS conversation
 SELECT unread_count(:caller::uuid) AS unread
 
 -- name: conversation_list
-SELECT key, rest, self, conversation, direct_id, begun, unread, pinned, muted_until, archived, request, blocked,
+SELECT key, rest, self, to_rest, conversation, direct_id, begun, unread, pinned, muted_until, archived, request, blocked,
        marked_unread, draft, notify, disappearing, instead, peer_id, username, name, avatar_url, bio, jid, peer_kind,
        number, own_role, own_joined, own_read, peer_role, peer_joined, peer_read, shown, id, client_id, conversation_id,
        seq, sender, sender_id, body, kind, metadata, sent_at, failed, delivered_at, read_at, created_at, reactions,

@@ -17,7 +17,7 @@ SELECT file_keep($1::uuid, $2::bigint, $3::bigint) AS kept
 SELECT file_get(:caller::uuid, :file_id::uuid) AS file
 
 -- name: file_serve
-SELECT id, state, type, name, size, key, key_name, parts, locked, sha256 FROM file_serve($1::uuid, $2::text)
+SELECT id, state, type, name, size, key, key_name, parts, locked, sha256, keep FROM file_serve($1::uuid, $2::text)
 
 -- name: file_gallery
 SELECT item, more, next
@@ -31,6 +31,9 @@ SELECT file_gone($1::text::uuid[]) AS gone
 
 -- name: file_process
 SELECT id, state, scan, purpose, type, size, key, key_name FROM file_process($1::uuid)
+
+-- name: file_classify
+SELECT id, name, type, kind, purpose, size, sha256, parts, owner FROM file_classify($1::uuid)
 
 -- name: file_lock
 SELECT lock, name FROM file_lock($1::uuid, $2::uuid)

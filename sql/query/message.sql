@@ -25,7 +25,7 @@ SELECT ($1::uuid[])[i.n], c.id, ($7::bigint[])[i.n], head.before + i.n, ($3::uui
        ($4::text[])[i.n], ($5::text[])[i.n], ($6::uuid[])[i.n], ($8::bigint[])[i.n]
   FROM head CROSS JOIN generate_series(1, cardinality($1::uuid[])) i (n)
   JOIN conversations c ON c.id = ($2::uuid[])[i.n]
-  WHERE c.kind = 'direct' AND c.plain AND NOT c.guarded AND NOT c.awaited AND NOT c.closed AND c.remote_user IS NULL
+  WHERE c.kind = 'direct' AND c.plain AND NOT c.guarded AND NOT c.awaited AND NOT c.rested AND NOT c.closed AND c.remote_user IS NULL
     AND c.disappearing IS NULL AND c.base_seq < ($7::bigint[])[i.n] AND ($3::uuid[])[i.n] = ANY (c.member_ids)
 RETURNING id, position, created_at
 
@@ -79,6 +79,10 @@ WITH head AS (
 )
 SELECT id, user_id, seq, position, at, member_ids, member_numbers FROM moved
 
+-- name: poll_page
+SELECT message, more, next
+  FROM poll_page(:caller::uuid, :conversation_id::uuid, :state::text, :limit::int, :before::bigint)
+
 -- name: star_page
 SELECT message, more, next
   FROM star_page(:caller::uuid, :limit::int, :before::bigint, :conversation_id::uuid)
@@ -109,4 +113,13 @@ SELECT message, more, next FROM thread_page(:caller::uuid, :message_id::uuid, :l
 SELECT removed, more, payload FROM reap_removed($1::bigint, $2::int)
 
 -- name: translation_find
-SELECT outcome, shown, body, version FROM translation_find($1::uuid, $2::uuid, $3::text)
+SELECT outcome, shown, body, version, refused FROM translation_find($1::uuid, $2::uuid, $3::text)
+
+-- name: dictation_find
+SELECT outcome, name, type, size, duration FROM dictation_find($1::uuid, $2::uuid)
+
+-- name: transcription_begin
+SELECT late, language, file_id, name, type, size, duration, ready FROM transcription_begin($1::uuid, $2::text)
+
+-- name: transcription_wait
+SELECT transcription_wait($1::uuid, $2::text, $3::int) AS waits

@@ -23,7 +23,10 @@ SELECT spam_list(:action::text, :user::text, :limit::int, :after::text) AS page
 SELECT spam_domain_list(:limit::int, :after::text) AS page
 
 -- name: spam_links
-SELECT spam_links(:urls::text) AS shown
+SELECT spam_links($1::text, $2::jsonb) AS shown
+
+-- name: spam_forbid
+SELECT spam_forbid($1::uuid, $2::uuid, $3::text) AS done
 
 -- name: restriction_list
 SELECT restriction_list(:caller::uuid, :limit::int, :after::text) AS page
@@ -33,3 +36,9 @@ SELECT removed, more, payload FROM reap_reports($1::bigint, $2::int)
 
 -- name: reap_spam
 SELECT removed, more, payload FROM reap_spam($1::bigint, $2::int)
+
+-- name: hold_list
+SELECT hold_list(:limit::int, :after::text) AS page
+
+-- name: hold_show
+SELECT hold_show(:user::text) AS shown

@@ -10,5 +10,11 @@ SELECT user_id, user_number, user_jid, user_hosted, peer_id, peer_number, peer_j
 -- name: relation_blocked
 SELECT relation_blocked(:caller::uuid, :limit::int, :before::text) AS page
 
+-- name: retention_get
+SELECT retention_get(:caller::uuid) AS retention
+
 -- name: privacy_get
 SELECT privacy_get(:caller::uuid) AS privacy
+
+-- name: sharing_get
+SELECT sharing_get(:caller::uuid) AS sharing

@@ -2,7 +2,7 @@
 -- Search in messages.
 
 -- name: search_index
-SELECT search_index($1::int, true) AS behind
+SELECT behind, indexed, head FROM search_index($1::int, true)
 
 -- name: message_search
 SELECT message, more, next

@@ -5,6 +5,10 @@
 SELECT id, jid, name, facts, kind, number, state, position, created_at
   FROM user_sign_in($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::uuid, $8::bigint)
 
+-- name: user_sign_in_known
+SELECT id, jid, name, facts, kind, number, state, position, created_at, n
+  FROM user_sign_in_known($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bigint[])
+
 -- name: server_key_sign_in
 SELECT id, jid, name, facts, kind, number, state, position, created_at, scopes
   FROM server_key_sign_in($1::bytea, $2::text)
@@ -51,3 +55,9 @@ SELECT user_suspend($1::uuid, $2::text) AS suspension
 
 -- name: user_restore
 SELECT user_restore($1::uuid) AS suspension
+
+-- name: session_list
+SELECT session_list(:caller::uuid) AS sessions
+
+-- name: session_list_of
+SELECT session_list_of(:user::text) AS sessions

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Users and server keys.
 
+-- name: account_get
+SELECT account_get(:caller::uuid) AS account
+
 -- name: user_create
 SELECT id, jid, name, facts, created, number, repeated
   FROM user_create($1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::jsonb)

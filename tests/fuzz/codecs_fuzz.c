@@ -24,6 +24,7 @@
 #include "xep/0280_carbons.h"
 #include "xep/0292_vcard4.h"
 #include "xep/0297_forward.h"
+#include "xep/0355_delegation.h"
 #include "xep/0333_markers.h"
 #include "xep/0334_hints.h"
 #include "xep/0359_ids.h"
@@ -259,6 +260,8 @@ static void run_codecs(xmpp_stanza_t *stanza, void *userdata)
         run_text(stanza, &message);
     run_payloads(stanza);
     forward_parse(stanza, &forward);
+    delegation_parse(stanza);
+    privilege_parse(stanza);
     carbon_inner(stanza);
     run_bound(stanza);
     g_autoptr(xmpp_stanza_t) stripped = stanza_id_strip(stanza, domains);

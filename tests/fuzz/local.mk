@@ -33,6 +33,11 @@ tests_fuzz_image_fuzz_SOURCES = tests/fuzz/image_fuzz.c bridge/image/scrub.c bri
 tests_fuzz_image_fuzz_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_image_fuzz_LDADD = libbase.a $(CRYPTO_LIBS) $(GLIB_LIBS)
 
+FUZZ_TARGETS += tests/fuzz/film_fuzz
+tests_fuzz_film_fuzz_SOURCES = tests/fuzz/film_fuzz.c $(FUZZ_MAIN)
+tests_fuzz_film_fuzz_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_film_fuzz_LDADD = libmedia.a $(JANSSON_LIBS) $(GLIB_LIBS) -lm
+
 FUZZ_TARGETS += tests/fuzz/options_fuzz
 tests_fuzz_options_fuzz_SOURCES = tests/fuzz/options_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_options_fuzz_LDFLAGS = $(FUZZ_LINK)
@@ -77,7 +82,7 @@ tests_fuzz_http_fuzz_LDADD = libhttp.a libdialect.a libcore.a libaccount.a libvi
 FUZZ_TARGETS += tests/fuzz/ws_fuzz
 tests_fuzz_ws_fuzz_SOURCES = tests/fuzz/ws_fuzz.c $(FUZZ_MAIN)
 tests_fuzz_ws_fuzz_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_ws_fuzz_LDADD = libws.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) \
+tests_fuzz_ws_fuzz_LDADD = libws.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 
 # With --enable-fuzzing libFuzzer brings the main program; without it `make check` replays the corpus.

@@ -2,7 +2,8 @@
 /* Any bytes at a WebSocket, cut anywhere: memory stays bounded, and what the server writes is a
  * sequence of whole, unmasked frames with at most one close frame, which is the last.
  *
- * First byte: bit 0 signed in by the handshake, bit 1 the client reads only at the end, the rest
+ * First byte: bit 0 signed in by the handshake, bit 1 the client reads only at the end, bit 6
+ * permessage-deflate was agreed on, the rest
  * the size of the pieces and the dialect. */
 #include "config.h"
 
@@ -14,6 +15,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
@@ -159,13 +161,14 @@ static void turn(void)
 }
 
 /* Aborts unless the bytes are whole frames of the server, but for the last one. */
-static void check_frames(const GByteArray *bytes)
+static void check_frames(const GByteArray *bytes, bool deflates)
 {
     bool closed = false;
     for (size_t at = 0; at + 2 <= bytes->len;) {
         unsigned first = bytes->data[at];
         size_t length = bytes->data[at + 1], header = 2;
-        if (closed || (first & 0xf0) != 0x80 || (length & 0x80))
+        if (closed || (first & (deflates && (first & 0xf) == 1 ? 0xb0 : 0xf0)) != 0x80 ||
+            (length & 0x80))
             abort();
         if (length >= 126)
             header = length == 126 ? 4 : 10;
@@ -175,7 +178,7 @@ static void check_frames(const GByteArray *bytes)
             length = (i == 2 ? 0 : length << 8) | bytes->data[at + i];
         if (at + header + length > bytes->len)
             return;
-        if ((first & 0xf) == 1 &&
+        if ((first & 0x4f) == 1 &&
             !g_utf8_validate((const char *)bytes->data + at + header, (gssize)length, NULL))
             abort();
         closed = (first & 0xf) == 8;
@@ -210,7 +213,7 @@ static void talk(int fd, const uint8_t *data, size_t size, unsigned mode)
     read_all(fd, heard);
     turn();
     read_all(fd, heard);
-    check_frames(heard);
+    check_frames(heard, mode & 0x40);
 }
 
 static struct options *make_options(void)
@@ -219,6 +222,8 @@ static struct options *make_options(void)
     options->websocket_message_max = 2000;
     options->websocket_fragments_max = 16;
     options->websocket_send_buffer_max = 16384;
+    g_free(options->websocket_deflate);
+    options->websocket_deflate = g_strdup("on");
     return options;
 }
 
@@ -240,6 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ws_server_adopt(server,
                     &(struct ws_arrival){.fd = pair[1],
                                          .credentials = &credentials,
+                                         .deflates = data[0] & 0x40,
                                          .dialect = dialect_subprotocols[(data[0] >> 2) % 3]});
     talk(pair[0], data + 1, size - 1, data[0]);
     close(pair[0]);

@@ -26,13 +26,14 @@ def pytest_addoption(parser):
     group = parser.getgroup("trestle")
     group.addoption("--server", choices=["prosody", "ejabberd"], default="prosody", help="XMPP server")
     group.addoption("--complete", action="store_true",
-                    help="fail when a route, command or event is touched by no test")
+                    help="fail when a route, command or event is touched by no test, or an ad-hoc command completed by none")
     group.addoption("--stack", metavar="DIR", help="use this running stack instead of a fresh one")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "generated: made from the descriptions; does not count as a test of a route")
     config.addinivalue_line("markers", "long: a campaign of minutes; runs in scripts/check --long only")
+    config.addinivalue_line("markers", "one_server: the XMPP server has no part in it; with ejabberd it runs only where -m names it")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -41,6 +42,10 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(skip)
+        if config.getoption("--server") == "ejabberd":
+            alike = [item for item in items if item.get_closest_marker("one_server")]
+            items[:] = [item for item in items if not item.get_closest_marker("one_server")]
+            config.hook.pytest_deselected(items=alike)
 
 
 def stack_of(request, *options):
@@ -179,7 +184,7 @@ def pytest_sessionfinish(session):
 
 def untouched():
     missing = seen.missing()
-    return [f"{kind[:-1]} {name}" for kind in ("routes", "commands", "events") for name in missing[kind]]
+    return [f"{kind[:-1]} {name}" for kind in ("routes", "commands", "events", "nodes") for name in missing[kind]]
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -188,7 +193,7 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.section("coverage of the API")
     for line in untouched():
         terminalreporter.line(f"FAILED: no test touches the {line}")
-    terminalreporter.line(f"{len(seen.routes)} routes, {len(seen.commands)} commands and {len(seen.events)} events "
-                          "were touched. Statuses that no test has seen:")
+    terminalreporter.line(f"{len(seen.routes)} routes, {len(seen.commands)} commands, {len(seen.events)} events "
+                          f"and {len(seen.nodes)} nodes of ad-hoc commands were touched. Statuses that no test has seen:")
     for route, statuses in seen.missing()["statuses"].items():
         terminalreporter.line(f"  {route}: {', '.join(statuses)}")

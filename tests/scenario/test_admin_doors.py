@@ -9,7 +9,7 @@ import pytest
 from harness.adhoc import ADMIN, OWN, Commands
 from harness.daemon import psql, run_trestle
 from harness.inbox import wait_for
-from harness.rest import http_request
+from harness.rest import App, http_request
 
 
 @pytest.fixture
@@ -50,9 +50,26 @@ def test_one_user_by_three_doors(alice, admin, shell, key):
     assert rows[1]["actor"].startswith("shell ") and rows[4]["reason"] == "a"
 
 
+def test_what_a_user_has_open_by_three_doors(alice, admin, shell, key):
+    def shown():
+        return key("GET", f"/api/admin/users/{alice.id}").json
+    with alice.ws() as socket:
+        by_key = shown()
+        kept, = by_key["connections"]
+        assert (kept["kind"], kept["session"]) == ("socket", socket.hello["payload"]["session"]) and kept["since"] < kept["expires_at"]
+        assert [t["kind"] for t in by_key["tokens"]] == ["token"] and not by_key["sessions"] and not by_key["elsewhere"]
+        assert by_key["resource"] == {"jid": f"{alice.jid}/rest", "bound": False}
+        assert shell("user-stats", f"user={alice.jid}")["connections"] == by_key["connections"]
+        by_command = admin.go(ADMIN + "user-stats", {"accountjid": alice.jid})
+        assert by_command.fields["resource.jid"] == f"{alice.jid}/rest"
+        assert [(r["kind"], r.get("session")) for r in by_command.rows] == [("socket", kept["session"]), ("token", None)]
+    wait_for("it has gone", lambda: shown()["connections"] == [])
+
+
 def test_what_the_service_says_of_itself(stack, alice, admin, shell, key):
     state = shell("status")
     assert state["link"]["up"] and state["database"]["connected"] and state["domain"] == "app.example.org"
+    assert {"name": "calls", "percent": 100} in state["features"]
     shown = admin.go(OWN + "status").fields
     assert (shown["link.up"], shown["version"]) == ("true", state["version"])
     assert key("GET", "/api/admin/status").json["version"] == state["version"]
@@ -171,7 +188,7 @@ def test_a_deleted_user_is_gone_by_every_door(alice, bella, app, bob, admin, she
     assert (said["content"], said["sender"]["name"]) == ("Remember me", "[Deleted User]")
     assert shell("delete-user", f"users={dora.jid}")["deleted"] == [dora.jid]
     done = key("POST", "/api/admin/users/delete", {"users": [bella.id, alice.id]})
-    assert done.status == 200 and done.json == {"deleted": [bella.jid], "missing": [alice.id]}
+    assert done.status == 200 and done.json == {"deleted": [bella.jid], "missing": [alice.id], "held": []}
     for user in (alice, bella, dora):
         assert key("GET", f"/api/admin/users/{user.id}").status == 404
 
@@ -202,3 +219,25 @@ def test_the_audit_as_a_file(stack, alice, admin, shell, key):
     newest = key("GET", "/api/audit", action="audit.export").json["items"][0]
     assert newest["actor"].startswith("key doors-") and newest["outcome"] == "asked"
     assert alice.request("GET", "/api/audit/export").status == 403
+
+
+def test_sign_ins_are_in_the_audit(stack, app, backend, key):
+    mona, alice = app("mona"), app("alice")
+    made = backend.call(201, "POST", "/api/users", {"external_id": mona.sub})
+    backend.call(200, "PUT", f"/api/users/{made['id']}/staff", {"roles": ["moderator"]})
+    for user in (mona, alice):
+        for fresh in (1, 2):
+            App(stack, user.sub, fresh=fresh).me()
+    bad = App(stack, alice.sub)
+    bad.token += "x"
+    for _ in range(3):
+        assert bad.request("GET", "/api/users/me").status == 401
+
+    def rows(action, **which):
+        return key("GET", "/api/audit", action=action, **which).json["items"]
+    seen, _ = wait_for("the sign-in of staff", lambda: rows("signin.done", object=mona.me()["id"]))
+    assert [(r["actor"], r["outcome"], r["details"]["kind"]) for r in seen] == [(mona.me()["jid"], "done", "token")], "once a day"
+    assert not rows("signin.done", object=alice.me()["id"])
+    failed, _ = wait_for("what failed", lambda: rows("signin.failed"))
+    assert (failed[0]["actor"], failed[0]["outcome"], failed[0]["details"]["kind"]) == ("", "refused", "token")
+    assert failed[0]["reason"] == "the token's signature cannot be accepted"

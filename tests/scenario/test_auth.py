@@ -9,6 +9,8 @@ from harness.daemon import run_trestle
 from harness.rest import App, Backend, base64url, http_request, mint
 from harness.ws import Socket
 
+pytestmark = pytest.mark.one_server
+
 
 def name():
     return f"n{uuid.uuid4().hex[:10]}"

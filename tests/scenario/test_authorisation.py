@@ -15,7 +15,7 @@ from harness.pictures import png
 from harness.rest import Api
 from test_calls import candidate, sdp
 
-pytestmark = pytest.mark.generated
+pytestmark = [pytest.mark.generated, pytest.mark.one_server]
 
 OFFER = {"type": "offer", "data": sdp()}
 SAMPLES = {"samples": [{"at": "2026-01-01T00:00:00.000Z", "rtt_ms": 20}]}
@@ -37,6 +37,9 @@ NO_SUCH = {"own": "conflict", "deleted": "not_found", "anonymous": "unauthentica
 RINGING = {"own": "conflict", "anonymous": "unauthenticated"}
 
 NO_GROUP = {"own": "not_found", "deleted": "not_found", "anonymous": "unauthenticated", "anonymous_deleted": "unauthenticated"}
+
+NOBODYS = {"own": "not_found", "random": "not_found", "foreign": "not_found", "deleted": "not_found"}
+UNASKED = {f"anonymous_{thing}": "unauthenticated" for thing in NOBODYS}
 
 # The one table. `members(body, blocked="refused")`: what is not said follows from the kind of row; cells are
 # named by the caller (for the caller's own thing), by the thing (for every caller), or `caller_thing`.
@@ -101,6 +104,8 @@ ROWS = {
     "POST /api/admin/users/{user}/token": server_key({}),
     "PUT /api/admin/users/{user}/staff": server_key({"roles": []}),
     "GET /api/admin/user-count": server_key(),
+    "GET /api/admin/online-count": server_key(),
+    "GET /api/admin/users/{user}/sessions": server_key(),
     "GET /api/admin/users/{user}/limits": server_key(),
     "PUT /api/admin/users/{user}/limits": server_key({"limit": "messages"}),
     "GET /api/admin/status": server_key(),
@@ -148,6 +153,7 @@ ROWS = {
     "GET /api/files/{file_id}": members(),
     "DELETE /api/files/{file_id}": members(),
     "PATCH /api/files/{file_id}": members({"expires_at": "2999-01-01T00:00:00Z"}),
+    "POST /api/files/{file_id}/transcribe": members({}, own="conflict", anonymous="unauthenticated"),
     "POST /api/files/{file_id}/unlock": members({"password": "x"}),
     "PUT /f/{token}/{name}": everybody(b"x", own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "GET /f/{token}/{name}": everybody(own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
@@ -159,6 +165,10 @@ ROWS = {
     "GET /api/users/{user_id}/presence": users(random="ok", anonymous_random="unauthenticated"),
     "POST /api/users": server_key({"external_id": "matrix"}),
     "GET /api/admin/jobs": server_key(),
+    "GET /api/admin/retention": server_key(),
+    "GET /api/admin/conversations/{conversation_id}/analytics": server_key(),
+    "GET /api/conversations/{conversation_id}/analytics": members(**NO_GROUP),
+    "POST /api/admin/retention/run": server_key({"kind": "media"}),
     "GET /api/conversations": signed_in(),
     "POST /api/conversations": signed_in({"jid": "carol@example.org"}),
     "POST /api/groups": signed_in({"name": "matrix", "members": [{"user_id": "nobody"}]}, own="refused", random="refused",
@@ -201,9 +211,12 @@ ROWS = {
     "DELETE /api/messages/{message_id}": members(**GONE),
     "GET /api/messages/{message_id}/history": members(**GONE),
     "POST /api/messages/{message_id}/forward": members(forwarding, **GONE),
+    "POST /api/messages/{message_id}/transcribe": members({}, own="conflict", anonymous="unauthenticated", **GONE),
+    "POST /api/assist/{token}": everybody({"error": "none"}, own="not_found", deleted="not_found", foreign="not_found", random="not_found"),
     "POST /api/messages/{message_id}/translate": members({"to": "de"}, own="not_available", anonymous="unauthenticated", **GONE),
     "GET /api/moderation/messages/{message_id}": server_key(),
     "GET /api/conversations/{conversation_id}/threads": members(),
+    "GET /api/conversations/{conversation_id}/polls": members(),
     "GET /api/messages/{message_id}/thread": members(**GONE),
     "PATCH /api/threads/{thread_id}": members({"is_resolved": True}, **GONE),
     "DELETE /api/conversations/{conversation_id}": members(),
@@ -234,11 +247,39 @@ ROWS = {
     "DELETE /api/users/{user_id}/verifications/phone": server_key(),
     "POST /api/links/check": signed_in({"urls": ["https://example.org"]}),
     "GET /api/moderation/spam": server_key(),
+    "GET /api/moderation/holds": server_key(),
+    "GET /api/moderation/holds/{user}": server_key(),
+    "PUT /api/moderation/holds/{user}": server_key({"reason": "matrix"}),
+    "DELETE /api/moderation/holds/{user}": server_key(),
     "GET /api/moderation/spam/domains": server_key(),
     "POST /api/moderation/spam/domains": server_key({"domains": ["matrix.example"]}),
     "POST /api/moderation/spam/domains/remove": server_key({"domains": ["matrix-none.example"]}),
     "GET /api/settings/privacy": signed_in(),
     "PATCH /api/settings/privacy": signed_in({"receipts": True}),
+    "GET /api/account": signed_in(),
+    "GET /api/account/sessions": signed_in(),
+    "DELETE /api/account/sessions/{session_id}": signed_in(**NOBODYS, **UNASKED),
+    "DELETE /api/account": signed_in(own="unprocessable", anonymous_own="unauthenticated"),  # test_erase.py
+    "POST /api/account/restore": signed_in({}),
+    "POST /api/account/exports": signed_in({}),
+    "GET /api/account/exports": signed_in(),
+    "GET /api/account/export-consents": signed_in(),
+    "GET /api/account/exports/{export_id}": signed_in(**NOBODYS, **UNASKED),
+    "DELETE /api/account/exports/{export_id}": signed_in(**NOBODYS, **UNASKED),
+    "GET /api/exports/{path}": everybody(**NOBODYS),
+    "POST /api/conversations/{conversation_id}/export": members(own="conflict", anonymous="unauthenticated"),  # the one before waits
+    "GET /api/conversations/{conversation_id}/export": members(**NO_GROUP),
+    "POST /api/conversations/{conversation_id}/export/consent": members(
+        {"export_id": "00000000-0000-4000-8000-000000000000", "consent": True}, **NO_GROUP),
+    "GET /api/admin/users/{user}/erasure": server_key(),
+    "POST /api/admin/users/{user}/erasure": server_key({"reason": "matrix", "dry_run": True}),
+    "POST /api/admin/users/{user}/export": server_key({"reason": "matrix"}),
+    "GET /api/admin/exports": server_key(),
+    "DELETE /api/admin/exports/{export_id}": server_key(),
+    "GET /api/settings/data-sharing": signed_in(),
+    "PATCH /api/settings/data-sharing": signed_in({"analytics": True}),
+    "GET /api/settings/retention": signed_in(),
+    "PATCH /api/settings/retention": signed_in({"messages_days": 90}),
     "GET /api/contacts": signed_in(),
     "POST /api/contacts": signed_in({"jid": "carol@example.org"}),
     "DELETE /api/contacts/{user_id}": users(  # who is no contact is like nobody

@@ -117,11 +117,14 @@ def test_presence_is_taken_away_and_given_back(stack, alice, bob):
 
 def test_a_probe_of_who_blocks_is_answered_like_one_of_nobody(stack, alice, bob):
     block(alice, jid=bob.bare)
+    bob.iq(None, Element("{jabber:iq:roster}query"))  # who has not asked for it is told of no refusal by Prosody
     with database(stack) as query:
         def shape(jid):
-            bob.send_presence(to=jid, type="probe")
-            bob.barrier(jid)
+            """A server hands an answer to a probe on while it waits for one to a subscription; to that there is none."""
             bob.send_presence(to=jid, type="subscribe")
+            bob.barrier(jid)
+            bob.send_presence(to=jid, type="probe")
+            bob.expect_presence(jid, "unsubscribed")
             bob.barrier(jid)
             return presence_from(bob, jid)
         assert shape(alice.jid) == shape(nobody(stack))

@@ -3,7 +3,9 @@
 
 The host is a fake one, so that a test decides what it says and when.
 """
+import concurrent.futures
 import contextlib
+import time
 import uuid
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from harness.daemon import Daemon, psql, run_trestle
 from harness.fake_host import BIND, BLOCKING, ROSTER, FakeHost
 from harness.inbox import wait_for
-from harness.rest import App, Backend
+from harness.rest import Api, App, Backend
 from harness.watch import metrics
 
 DISCO = "http://jabber.org/protocol/disco#info"
@@ -79,10 +81,160 @@ def test_an_account_of_another_server_is_one(world):
     backend.call(422, "PUT", "/api/bound/login", {"external_id": "another", "jid": "bob@elsewhere.example"})
 
 
+# ---- Tokens whose claim names an account
+
+@pytest.fixture(scope="module")
+def claiming(running_stack):
+    allowed = " ".join(f"{name}@example.org" for name in ("ann", "ben", "cleo", "dan", "new", "old"))
+    with make_world(running_stack, {"bound": {"login_claim": "email", "login_domain": "example.org", "allowed": allowed}}) as world:
+        yield world
+
+
+def who(daemon, sub, **claims):
+    """The status of a request with such a token, and the address of who that is."""
+    reply = App(daemon, sub, **claims).request("GET", "/api/users/me")
+    return reply.status, reply.json.get("jid") or reply.json["code"]
+
+
+def test_a_claim_says_which_account_a_token_is_for(claiming):
+    host, daemon = claiming
+    assert who(daemon, "sso-ann", email="Ann@Example.ORG", email_verified=True) == (200, "ann@example.org")
+    assert App(daemon, "sso-ann", email="ann@example.org").me()["kind"] == "bound"
+    assert who(daemon, "sso-ben", email="ben") == (200, "ben@example.org")
+    host.asked.expect("the question", lambda s: s.has(BIND, "login") and s.child(BIND, "login").get("user") == "ben")
+    # The same person by another token, and by the app's own id.
+    assert who(daemon, "sso-ann", email="ann@example.org", iat=1000000000) == (200, "ann@example.org")
+    assert App(daemon, "sso-ben", email="ben").call(201, "POST", "/api/session/ticket", {})["ticket"]
+
+
+@pytest.mark.parametrize("claims", [{}, {"email": "ann@elsewhere.example"}, {"email": 5}, {"email": ["ann@example.org"]}, {"email": ""},
+                                    {"email": "ann@example.org", "email_verified": False}, {"email": "ann@example.org@x"},
+                                    {"email": "Ann <ann@example.org>"}, {"email": "xmpp:ann@example.org"}, {"email": "@example.org"},
+                                    {"email": "ann@example.org/x"}, {"email": "x" * 4000}, {"email": "ann@app.example.org"}])
+def test_a_claim_that_names_no_account_names_nobody(claiming, claims):
+    sub = "app-" + uuid.uuid4().hex[:8]
+    status, jid = who(claiming[1], sub, **claims)
+    assert (status, jid.partition("@")[2]) == (200, "app.example.org")
+
+
+def test_nobody_gets_an_account_that_is_not_to_be_had(claiming):
+    host, daemon = claiming
+    # By the options; by the server.
+    assert who(daemon, "sso-eve", email="eve@example.org") == (403, "forbidden")
+    for condition in ("not-allowed", "item-not-found"):
+        host.login["cleo"] = condition
+        assert who(daemon, "sso-cleo", email="cleo") == (403, "forbidden")
+    for condition in ("resource-constraint", "internal-server-error"):
+        host.login["cleo"] = condition
+        assert who(daemon, "sso-cleo", email="cleo") == (503, "unavailable")
+    del host.login["cleo"]
+    assert who(daemon, "sso-cleo", email="cleo") == (200, "cleo@example.org")
+    # One account is one id's, and one id's account is one.
+    assert who(daemon, "sso-other", email="cleo") == (401, "unauthenticated")
+    assert who(daemon, "sso-cleo", email="dan") == (401, "unauthenticated")
+    old = App(daemon, "sso-old")
+    assert old.me()["kind"] == "hosted"
+    assert who(daemon, "sso-old", email="old") == (401, "unauthenticated")
+    assert psql(daemon.info["database"], "SELECT count(*) FROM users WHERE kind = 'bound' AND jid ~ '^(eve|dan|old)@'") == "0"
+
+
+def test_many_first_tokens_at_once_are_one_account(claiming):
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        found = set(pool.map(lambda n: who(claiming[1], "sso-new", email="new", n=n), range(6)))
+    assert found == {(200, "new@example.org")}
+
+
+def test_without_its_server_a_token_for_an_account_waits(running_stack):
+    with make_world(running_stack, {"bound": {"login_claim": "preferred_username", "login_domain": "example.org"}}) as (host, daemon):
+        user = App(daemon, "sso-uma", preferred_username="uma")
+        assert user.me()["jid"] == "uma@example.org"
+        host.has, host.epoch = ("bind", "uid"), "e2"  # of an older module
+        host.announce()
+        wait_for("nobody can say", lambda: who(daemon, "sso-vic", preferred_username="vic") == (503, "unavailable"))
+        assert user.me()["jid"] == "uma@example.org"  # who is in stays in
+
+
+# ---- Passwords, tried by the module
+
+def test_the_module_tries_passwords(running_stack):
+    with make_world(running_stack, {"bound": {"login_by": "module"}, "limits": {"signin": "4/3600"}}) as (host, daemon):
+        host.passwords.update(bob="right & <wrong>", eve="right")
+        host.login["eve"] = "not-allowed"
+        api = Api(daemon)
+
+        def attempt(jid, password):
+            began = time.monotonic()
+            reply = api.request("POST", "/api/session", {"jid": jid, "password": password})
+            return reply.status, reply.json.get("detail"), time.monotonic() - began
+
+        wait_for("the host is up", lambda: attempt("bob@example.org", "right & <wrong>")[0] == 201)
+        wrong = (401, "the account or its password is not right")
+        for jid, password in (("bob@example.org", "wrong"), ("eve@example.org", "right"), ("bob@elsewhere.example", "wrong")):
+            *said, seconds = attempt(jid, password)
+            # Never sooner than a second, so that none of them can be told from another.
+            assert tuple(said) == wrong and seconds >= 1, (jid, said, seconds)
+        assert attempt("bob@example.org", "right & <wrong>")[0] == 201
+        assert [attempt("bob@example.org", "wrong")[0] for _ in range(3)] == [401] * 3
+        asked = host.asked.count(lambda s: s.has(BIND, "login"))
+        assert attempt("bob@example.org", "right & <wrong>")[0] == 429  # four were wrong: nobody is asked any more
+        assert host.asked.count(lambda s: s.has(BIND, "login")) == asked
+        assert "right &" not in daemon.logged() and "wrong>" not in daemon.logged()
+
+
+def memory_has(pid, what):
+    """Where a process has these bytes: what is around them."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            low, high = (int(end, 16) for end in span.split("-"))
+            if not rights.startswith("rw") or "[vvar" in line or high - low > 1 << 32:  # the last: a sanitizer's shadow
+                continue
+            memory.seek(low)
+            data = memory.read(high - low)
+            at = data.find(what)
+            while at >= 0:
+                found.append(data[max(0, at - 60):at + 60])
+                at = data.find(what, at + 1)
+    return found
+
+
+@pytest.mark.parametrize("password", ["the-right-one-%s", "the-wrong-one-%s"])
+def test_a_password_that_was_tried_is_forgotten(running_stack, password):
+    """No buffer has it once the answer is there and the connection has gone on to something else."""
+    with make_world(running_stack, {"bound": {"login_by": "module"}}) as (host, daemon):
+        secret = uuid.uuid4().hex
+        password %= secret
+        host.passwords["bob"] = password if "right" in password else "another"
+        api, status = Api(daemon), 201 if "right" in password else 401
+        wait_for("the host is up", lambda: api.request("POST", "/api/session", {"jid": "bob@example.org", "password": password}).status == status)
+        for _ in range(3):
+            api.request("GET", "/api/users/me")
+        assert memory_has(daemon.process.pid, secret.encode()) == []
+
+
+def test_a_module_that_cannot_say_is_no_wrong_password(running_stack):
+    with make_world(running_stack, {"bound": {"login_by": "module", "login_timeout": 2}}) as (host, daemon):
+        api = Api(daemon)
+
+        def attempt():
+            return api.request("POST", "/api/session", {"jid": "bob@example.org", "password": "x"}).status
+
+        host.passwords["bob"] = "y"
+        wait_for("the host is up", lambda: attempt() == 401)
+        host.login["bob"] = "internal-server-error"
+        assert attempt() == 503
+        host.has, host.epoch = ("bind",), "e2"
+        host.announce()
+        host.login["bob"] = "not-authorized"
+        wait_for("it has no such question", lambda: attempt() == 503)
+
+
 def test_what_is_for_users_who_live_here_is_refused(world):
     _, _, user = world
-    for method, path, body in (("PATCH", "/api/users/me", {"name": "me"}), ("PATCH", "/api/settings/privacy", {"presence": "nobody"})):
-        assert user.call(501, method, path, body)["code"] == "not_available"
+    assert user.call(501, "PATCH", "/api/settings/privacy", {"presence": "nobody"})["code"] == "not_available"
+    assert user.call(501, "PATCH", "/api/settings/retention", {"messages_days": 7})["code"] == "not_available"
+    user.call(422, "PATCH", "/api/users/me", {"bio": "of me"})
 
 
 def test_a_session_begins_with_a_socket_and_ends_after_the_grace(world):
@@ -169,6 +321,27 @@ def test_without_an_archive_of_ours_what_is_heard_is_kept(running_stack):
             host.to_session("bob", message(user, "m2", "<body>last</body>"))
             socket.expect("message.new", content="last")
             assert sorted(contents(user, talk)) == ["from the phone", "hi", "last"]
+
+
+def test_copies_of_bounces_and_of_what_rooms_say_are_no_messages(world):
+    """Servers send copies of them to all clients of the account; no archive keeps them."""
+    host, daemon, user = world
+
+    def kept():
+        return psql(daemon.info["database"], "SELECT count(*) FROM mam_holders h JOIN mam_owners o ON o.id = h.owner_id "
+                    f"WHERE o.jid = '{user.jid}'")
+    with user.ws() as socket:
+        host.expect_injected("presence", presence_of(user, 0))
+        for type, inside in (("error", "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"),
+                             ("groupchat", "<subject>forged</subject>"), ("headline", "<subject>news</subject>")):
+            for way, sender, to in (("received", "carol@example.org/x", f"{user.jid}/phone"), ("sent", f"{user.jid}/phone", "carol@example.org")):
+                host.to_session(user.name, f"<message xmlns='jabber:client' from='{user.jid}' to='{user.jid}/x'><{way} xmlns='urn:xmpp:carbons:2'>"
+                                f"<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' from='{sender}' to='{to}' type='{type}' "
+                                f"id='c1'>{inside}</message></forwarded></{way}></message>")
+        last = message(user, "m1", f"<body>last</body><stanza-id xmlns='{SID}' by='{user.jid}' id='{uuid.uuid4()}'/>")
+        host.to_session(user.name, last)
+        told = socket.expect("message.new", content="last")["payload"]
+        assert contents(user, told["conversation_id"]) == ["last"] and kept() == "1"
 
 
 def test_without_a_socket_a_message_waits_for_its_session_and_keeps_order(world):
@@ -379,6 +552,23 @@ def test_five_hundred_sessions_are_bound_again_in_their_pace_after_a_restart(run
         # The test has killed it.
         daemon.terminate()
         daemon.start()
+
+
+def test_what_is_said_again_has_its_id_before_the_host_has_answered(running_stack):
+    """Else it is another message in the archive, which has the first already."""
+    with make_world(running_stack) as (host, daemon):
+        user, alice = sign_in(daemon, "bob"), App(daemon, "alice")
+        talk = alice.conversation_with(user.jid)
+
+        def said(id):
+            return host.expect("the message", lambda s: s.name == "message" and s.id == id).child(BIND, "uid")
+        first = alice.send(talk, "first")["id"]
+        assert said(first).get("id") == first
+        host.hello = None
+        host.hang_up()
+        host.wait_stream(2)
+        later = alice.send(talk, "later")["id"]
+        assert said(later).get("id") == later
 
 
 def test_a_server_without_the_module_has_limited_accounts(running_stack):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Existing accounts in the app: Prosody and ejabberd with their module and our archive, real clients, the bridge."""
+from datetime import datetime, timedelta, timezone
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
 from conftest import stack_of
 from harness.account import Person
+from harness.adhoc import Commands
 from harness.inbox import wait_for
 from harness.rest import Api, App, Backend
 from harness.xmpp import CHATSTATES, MARKERS
@@ -90,6 +92,29 @@ def test_typing_goes_both_ways(bob, carol):
     bob.socket.expect("typing", conversation_id=talk["id"], active=True)
     bob.socket.command("typing", conversation_id=talk["id"], active=True)
     carol.expect_stanza("typing", lambda s: s.name == "message" and s.has(CHATSTATES, "composing"))
+
+
+def test_who_types_at_another_client_of_the_account_types_in_the_app(bob, carol, xmpp):
+    """Copies of chat states are the peer's; what the account's own other client types is nobody's."""
+    def state(sender, to, name):
+        sender.send_raw(f"<message to='{to}' type='chat'><{name} xmlns='{CHATSTATES}'/></message>")
+    phone, talk = xmpp("bob"), bob.conversation_with("carol@example.org")
+    bob.send(talk, "typing")
+    carol.send_message(phone.jid, "typing")
+    phone.expect_message("typing")
+    bob.socket.expect("message.new", content="typing", sender_id=next(p["user"]["id"] for p in talk["participants"]
+                                                                    if p["user"]["jid"] == "carol@example.org"))
+    state(phone, "carol@example.org", "composing")
+    carol.expect_stanza("the phone types", lambda s: s.sender == phone.jid and s.has(CHATSTATES, "composing"))
+    state(carol, phone.jid, "composing")
+    bob.socket.expect("typing", conversation_id=talk["id"], active=True)
+    state(carol, phone.jid, "paused")
+    bob.socket.expect("typing", conversation_id=talk["id"], active=False)
+    assert bob.socket.count("typing", user_id=bob.me()["id"]) == 0 and bob.socket.count("typing", active=True) == 1
+    bob.socket.command("typing", conversation_id=talk["id"], active=True)
+    carol.expect_stanza("the app types", lambda s: s.sender != phone.jid and s.has(CHATSTATES, "composing"))
+    bob.socket.command("typing", conversation_id=talk["id"], active=False)
+    carol.expect_stanza("the app has stopped", lambda s: s.sender != phone.jid and (s.has(CHATSTATES, "paused") or s.has(CHATSTATES, "active")))
 
 
 def test_a_hosted_user_and_an_account_talk_and_each_message_is_there_once(bob, alice, xmpp, app):
@@ -187,6 +212,25 @@ def test_contacts_and_presence_are_the_servers(bob, xmpp):
     wait_for("no contact", lambda: subscription(bob, dave.bare) in (None, "none"))
 
 
+def test_the_contacts_of_another_client_are_the_apps(bob, xmpp):
+    """Who is put on the list there, or taken off it, whether or not that one has answered."""
+    phone, dave = xmpp("bob"), xmpp("dave")
+    dave.decide_subscriptions()
+
+    def asks(jid):
+        return next((c["ask"] for c in bob.call(200, "GET", "/api/contacts")["items"] if c["user"]["jid"] == jid), None)
+    phone.iq(None, Element("{jabber:iq:roster}query"))
+    phone.send_presence(dave.bare, "subscribe")
+    dave.expect_presence("bob@example.org", "subscribe")
+    wait_for("the app has asked, too", lambda: asks(dave.bare))
+    dave.send_presence("bob@example.org", "subscribed")
+    wait_for("the app sees dave", lambda: subscription(bob, dave.bare) == "to" and asks(dave.bare) is False)
+    change = Element("{jabber:iq:roster}query")
+    SubElement(change, "{jabber:iq:roster}item", {"jid": dave.bare, "subscription": "remove"})
+    phone.iq(None, change, "set")
+    wait_for("no contact", lambda: subscription(bob, dave.bare) in (None, "none"))
+
+
 def test_who_asks_to_see_an_account_waits_for_the_app(bob, xmpp):
     erin = xmpp("erin")
     erin.decide_subscriptions()
@@ -215,9 +259,47 @@ def test_a_block_is_the_servers_both_ways(bob, xmpp):
     wait_for("nobody is blocked", lambda: bob.call(200, "GET", "/api/users/blocked")["items"] == [])
 
 
+def test_a_token_lets_an_account_in_that_its_claim_names(stack, app):
+    assert App(stack, "claims-dave", account="DAVE@example.org").me()["jid"] == "dave@example.org"
+    for name in ("erin", "nobody"):
+        assert App(stack, f"claims-{name}", account=f"{name}@example.org").request("GET", "/api/users/me").status == 403
+
+
 def test_the_backend_lets_an_account_in_by_the_apps_own_id(stack, app):
     Backend(stack).call(204, "PUT", "/api/bound/login", {"external_id": "sso-frank", "jid": "frank@example.org"})
     frank = App(stack, "sso-frank")
     assert frank.me()["jid"] == "frank@example.org"
     assert frank.call(200, "POST", "/api/bound")["host_up"]
     frank.call(204, "DELETE", "/api/bound")
+
+
+def test_what_an_account_does_by_command(stack, bob, xmpp, app):
+    """From its own client, whatever it is: requests, polls, what is said later, where it is signed in."""
+    def signed_in():
+        return {row["id"] for row in phone.go(mine + "sessions").rows}
+    phone, alice, mine = Commands(xmpp("bob")), app("alice"), "urn:trestle:user:"
+    for verb, joined in (("accept", True), ("decline", False)):
+        group = alice.call(201, "POST", "/api/groups", {"name": verb, "members": [{"jid": bob.jid}]})
+        bob.socket.inbox.expect("the invitation", lambda f, group=group: f.get("type") == "request.new" and
+                                f["payload"]["conversation"]["id"] == group["id"])
+        assert group["id"] in str(phone.go(mine + "requests").rows)
+        phone.go(mine + verb, {"conversation_id": group["id"]})
+        assert group["id"] not in str(phone.go(mine + "requests").rows)
+        assert (group["id"] in [one["id"] for one in bob.conversations()["items"]]) == joined
+    talk = bob.conversation_with(alice.me()["jid"])
+    with alice.ws() as socket:
+        phone.go(mine + "poll", {"conversation_id": talk["id"], "poll": '{"question": "Lunch?", "options": ["Pizza", "Soup"]}'})
+        asked = socket.expect("message.new", sender_id=bob.me()["id"])["payload"]
+        assert asked["metadata"]["poll"]["question"] == "Lunch?"
+        phone.go(mine + "poll-close", {"message_id": asked["id"]})
+        assert socket.expect("message.updated", id=asked["id"])["payload"]["metadata"]["poll"]["closed"]
+    later = (datetime.now(timezone.utc) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    phone.go(mine + "schedule", {"conversation_id": talk["id"], "content": "Later", "scheduled_for": later})
+    planned, = phone.go(mine + "scheduled", {"conversation_id": talk["id"]}).rows
+    phone.go(mine + "unschedule", {"scheduled_id": planned["id"]})
+    assert not phone.go(mine + "scheduled", {"conversation_id": talk["id"]}).rows
+    known, other = signed_in(), Person(stack, "bob")
+    new, = signed_in() - known
+    phone.go(mine + "end-session", {"session_id": new})
+    assert signed_in() == known
+    other.call(401, "GET", "/api/users/me")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One account in the app and in XMPP clients at once: what is written anywhere is everywhere, once, with one id, also after
 parts were away. Real servers with their module and our archive."""
+import os
 import uuid
+from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
@@ -9,13 +11,20 @@ from conftest import stack_of
 from harness import fault
 from harness.administer import administer
 from harness.dino import Dino
+from harness.files import get, upload
 from harness.gajim import Gajim
 from harness.inbox import wait_for
-from harness.mam import everything, page, plain
+from harness.mam import everything, is_open, plain
+from harness.pictures import png
 from harness.profanity import Profanity
-from harness.xmpp import XmppError
+from harness.stack import TOP
+from harness.xmpp import CLIENT
 from test_bound_accounts import Person
+from test_files import attach, oob
+from test_upload_slots import ask, put
 
+PLUGIN = Path(os.environ.get("TRESTLE_BUILD") or TOP / "build").absolute() / "plugin" / "profanity" / "trestle.so"
+OOB, SFS = "jabber:x:oob", "urn:xmpp:sfs:0"
 BLOCKING, CARBONS = "urn:xmpp:blocking", "urn:xmpp:carbons:2"
 REACTIONS, CORRECT, RETRACT = "urn:xmpp:reactions:0", "urn:xmpp:message-correct:0", "urn:xmpp:message-retract:1"
 
@@ -46,13 +55,6 @@ def phone(xmpp):
     phone.iq(None, Element(f"{{{CARBONS}}}enable"), "set")
     wait_for("the archive is open", lambda: is_open(phone), 40)
     return phone
-
-
-def is_open(client):
-    try:
-        return page(client, max="0") is not None
-    except XmppError:
-        return False
 
 
 def words(what):
@@ -98,6 +100,23 @@ def test_written_anywhere_it_is_everywhere_once(phone, bob, carol):
         assert bob.socket.inbox.count(lambda f: f.get("type") == "message.new" and f["payload"]["content"] == text) == 1
 
 
+def test_what_is_said_between_two_apps_is_told_once(bob, phone, app):
+    """It also takes the way by the account's server, and comes back from there."""
+    alice = app("alice")
+    hers = alice.conversation_with(bob.jid)
+    alice.send(hers, words("hello"))
+    with alice.ws() as socket:
+        said = [bob.send(hers, words(n))["id"] for n in range(8)]
+        phone.expect_stanza("the last one's copy", lambda s: s.has(CARBONS, "sent") and said[-1] in repr(s))
+        phone.barrier(alice.me()["jid"])
+        last = alice.send(hers, words("last"))["id"]
+        for heard in (socket, bob.socket):
+            heard.expect("message.new", id=last)
+            heard.sync()
+            told = [f["payload"]["id"] for f in heard.inbox.received if isinstance(f, dict) and f["type"] == "message.new"]
+            assert [id for id in told if id in said] == said
+
+
 def test_reactions_edits_and_retractions_are_whose_they_are(bob, phone, carol):
     theirs, ours = words("theirs"), words("ours")
     id = carol.send_message(bob.jid, theirs)
@@ -113,6 +132,50 @@ def test_reactions_edits_and_retractions_are_whose_they_are(bob, phone, carol):
     phone.send_raw(f"<message to='{carol.bare}' type='chat' id='{uuid.uuid4()}'><body>/me took it back</body>"
                    f"<retract xmlns='{RETRACT}' id='{id}'/><fallback xmlns='urn:xmpp:fallback:0' for='{RETRACT}'/></message>")
     bob.socket.expect("message.deleted", message_id=message["id"])
+
+
+def test_files_go_both_ways(bob, phone, carol, app):
+    """By XEP-0066 and XEP-0447, wherever the bytes lie: what the account's other clients send, and get to see."""
+    talk = bob.conversation_with(carol.bare)
+
+    def shared(sender, to, *inside):
+        id = str(uuid.uuid4())
+        sender.send_raw(f"<message xmlns='{CLIENT}' to='{to}' type='chat' id='{id}'>{''.join(inside)}</message>")
+
+    def attached():
+        came = bob.socket.expect("message.new", conversation_id=talk["id"])["payload"]
+        file, = came["attachments"]
+        assert bob.messages(talk)["items"][-1]["attachments"][0]["remote_url"] == file["remote_url"]
+        return came["sender"]["jid"], came["message_type"], file["status"], file["filename"], file["remote_url"]
+
+    for sender, to in ((phone, carol.bare), (carol, bob.jid)):
+        link = f"https://upload.example.org/{uuid.uuid4().hex[:8]}/dog.jpg"
+        shared(sender, to, f"<body>{link}</body><x xmlns='{OOB}'><url>{link}</url></x>")
+        assert attached() == (sender.bare, "media", "remote", "dog.jpg", link)
+        link = f"https://upload.example.org/{uuid.uuid4().hex[:8]}/talk.ogg"
+        shared(sender, to, f"<body>{link}</body><file-sharing xmlns='{SFS}'><file xmlns='urn:xmpp:file:metadata:0'><name>talk.ogg</name>"
+               "<size>4711</size><media-type>audio/ogg</media-type></file><sources><url-data xmlns='http://jabber.org/protocol/url-data' "
+               f"target='{link}'/></sources></file-sharing><store xmlns='urn:xmpp:hints'/>")
+        assert attached() == (sender.bare, "file", "remote", "talk.ogg", link)
+    data = png(64, 48)
+    said = bob.call(201, "POST", f"/api/conversations/{talk['id']}/messages", {"attachments": [upload(bob, data)["id"]], "content": "A cat"})
+    got = carol.expect_stanza("the file", lambda s: s.id == said["id"] and s.name == "message")
+    assert got.child(OOB, "x").findtext(f"{{{OOB}}}url") == got.body and got.has(SFS, "file-sharing") and get(got.body).raw == data
+    carol.expect_message("A cat")
+    phone.expect_stanza("the copy", lambda s: s.has(CARBONS, "sent") and f"{OOB}" in repr(s) and got.body in repr(s))
+    bob.socket.sync()
+    assert [len(m["attachments"]) for m in bob.messages(talk)["items"][-5:]] == [1] * 5
+    # What is several stanzas is one message, here and with a user of the app.
+    alice = app("alice")
+    hers = bob.conversation_with(alice.me()["jid"])
+    bob.call(201, "POST", f"/api/conversations/{hers['id']}/messages",
+             {"attachments": [upload(bob, png(n, n))["id"] for n in (50, 51)], "content": "Two cats"})
+    copy = phone.expect_stanza("the copy of the text", lambda s: s.has(CARBONS, "sent") and "Two cats" in repr(s))
+    later = words("later")
+    phone.send_message(alice.me()["jid"], later)
+    bob.socket.expect("message.new", content=later)
+    for user in (bob, alice):
+        assert [(len(m["attachments"]), m["content"]) for m in user.messages(hers)["items"]] == [(2, "Two cats"), (0, later)], copy
 
 
 def test_what_the_phone_reads_is_read_in_the_app(bob, phone, carol):
@@ -225,6 +288,85 @@ def test_profanity_beside_the_app(stack, bob, carol):
     wait_for("all, once", lambda: [m[1] for m in shown(bob, carol.bare, said, typed, back)] == [said, typed, back])
 
 
+@pytest.fixture
+def screen(stack):
+    """Profanity of bob's, with Trestle's plugin."""
+    if not PLUGIN.exists():
+        pytest.skip(f"{PLUGIN} was not built")
+    with Profanity(stack, "bob") as screen:
+        screen.type("/carbons on")
+        screen.type(f"/plugins install {PLUGIN}")
+        screen.expect("Plugin installed and loaded: trestle.so")
+        screen.type("/trestle service app.example.org")
+        screen.expect("Commands of yours go to app.example.org.")
+        yield screen
+
+
+def test_polls_and_what_is_said_later_from_profanity(bob, app, screen):
+    alice = app("alice")
+    talk = bob.conversation_with(alice.me()["jid"])
+    alice.send(alice.conversation_with(bob.jid), "hello")
+    with alice.ws() as socket:
+        screen.type(f"/msg {alice.me()['jid']}")
+        screen.type("/trestle poll Lunch")
+        screen.expect("/trestle poll QUESTION | OPTION")
+        screen.type('/trestle poll Lunch \\ today? | Pizza & pasta | Soup')
+        asked = socket.expect("message.new", sender_id=bob.me()["id"])["payload"]
+        poll = asked["metadata"]["poll"]
+        assert (poll["question"], [each["text"] for each in poll["options"]]) == ("Lunch \\ today?", ["Pizza & pasta", "Soup"])
+        screen.expect("The poll is asked")
+        alice.call(200, "PUT", f"/api/messages/{asked['id']}/vote", {"options": [1]})
+        screen.expect("Soup")
+        screen.type("/trestle vote 1 2")
+        wait_for("both have voted", lambda: bob.call(200, "GET", f"/api/messages/{asked['id']}")["metadata"]["poll"]["voters"] == 2)
+        screen.type("/trestle close 1")
+        screen.expect("The poll is closed.")
+        assert bob.call(200, "GET", f"/api/messages/{asked['id']}")["metadata"]["poll"]["closed"]
+        # Later.
+        screen.type("/trestle schedule soon Good evening")
+        screen.expect("/trestle schedule TIME TEXT")
+        screen.type("/trestle schedule +2h Good evening, all")
+        screen.expect("It will be said then.")
+        planned, = bob.call(200, "GET", f"/api/conversations/{talk['id']}/scheduled")["items"]
+        assert planned["content"] == "Good evening, all"
+        screen.type("/trestle scheduled")
+        screen.expect("  Good evening, all")
+        screen.type("/trestle unschedule 2")
+        screen.expect("There is no such number")
+        screen.type("/trestle unschedule 1")
+        screen.expect("It will not be said.")
+        assert bob.call(200, "GET", f"/api/conversations/{talk['id']}/scheduled")["items"] == []
+
+
+def test_requests_and_calls_from_profanity(bob, app, screen):
+    alice = app("alice")
+    screen.type("/trestle requests")
+    screen.expect("There is nothing.")
+    groups = [alice.call(201, "POST", "/api/groups", {"name": name, "members": [{"jid": bob.jid}]}) for name in ("Choir", "Chess")]
+    for group in groups:
+        bob.socket.inbox.expect("the invitation", lambda f, group=group: f.get("type") == "request.new" and
+                                f["payload"]["conversation"]["id"] == group["id"])
+    screen.type("/trestle requests")
+    text = screen.expect("* 2  ")
+    assert "Choir" in text and "Chess" in text
+    first = next(name for name in ("Choir", "Chess") if f"* 1  {name}" in text)
+    screen.type("/trestle accept 1")
+    screen.expect("You talk to each other now.")
+    screen.type("/trestle decline 2")
+    screen.expect("That will not come again.")
+    joined = {c["name"] for c in bob.conversations()["items"] if c["id"] in {g["id"] for g in groups}}
+    assert joined == {first} and bob.conversations(filter="requests")["items"] == []
+    talk = alice.conversation_with(bob.jid)
+    alice.send(talk, "hello")
+    bob.send(talk, "hello, alice")
+    with alice.ws() as socket:
+        call = socket.command("call.initiate", conversation_id=talk["id"], call_type="audio")
+        bob.socket.expect("call.ringing", call_id=call["id"])
+        socket.command("call.end", call_id=call["id"])
+    screen.type("/trestle calls")
+    screen.expect(f"from {alice.me()['jid']}  audio, missed")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("client", [Dino, Gajim])
 def test_a_desktop_client_beside_the_app(stack, bob, carol, client):
@@ -246,3 +388,23 @@ def test_a_desktop_client_beside_the_app(stack, bob, carol, client):
         carol.expect_message(typed)
         bob.socket.expect("message.new", content=typed)
     wait_for("all, once", lambda: [m[1] for m in shown(bob, carol.bare, said, back, typed)] == [said, back, typed])
+
+
+def test_files_of_the_phone_and_of_the_app_are_the_accounts(stack, bob, phone, carol):
+    data, used = png(320, 200), bob.call(200, "GET", "/api/limits")["storage"]["used_bytes"]
+    target, link = ask(phone, stack.app_domain, "holiday.png", len(data))
+    made = put(target, data)
+    assert made.status == 201 and bob.call(200, "GET", "/api/limits")["storage"]["used_bytes"] == used + len(data)
+    phone.send_raw(f"<message xmlns='{CLIENT}' to='{carol.bare}' type='chat' id='{uuid.uuid4()}'>"
+                   f"<body>{link}</body><x xmlns='jabber:x:oob'><url>{link}</url></x></message>")
+    assert carol.expect_stanza("the link", lambda s: s.name == "message" and s.body == link)
+    seen = bob.socket.expect("message.new", message_type="media")["payload"]
+    file, = seen["attachments"]
+    assert (file["id"], file["remote_url"], seen["sender"]["jid"]) == (made.json["id"], None, bob.jid)
+    assert get(wait_for("it has been looked at", lambda: bob.call(200, "GET", f"/api/files/{file['id']}")["download_url"])[0]).raw == data
+    talk = bob.conversation_with(carol.bare)
+    said = attach(bob, talk, upload(bob, data, "back.png"))
+    heard = carol.expect_stanza("the app's file", lambda s: s.name == "message" and s.body and s.body.endswith("/back.png"))
+    copy = phone.expect_stanza("a carbon of it", lambda s: s.has(CARBONS, "sent") and "/back.png" in str(s))
+    assert oob(heard) == heard.body and get(heard.body).raw == data and said["id"] in str(copy)
+    assert bob.call(200, "DELETE", f"/api/files/{file['id']}")["status"] == "removed" and get(link).status == 410

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls of existing accounts: the app and the account's other XMPP clients ring together, and all stop when one of them
 answers or declines. Real servers with their module."""
+import contextlib
 import re
 import uuid
 from xml.etree.ElementTree import Element
@@ -9,6 +10,7 @@ import pytest
 from conftest import stack_of
 from harness import fault
 from harness.caps import answer_caps, caps_of
+from harness.dino_calls import CallingDino
 from harness.inbox import wait_for
 from harness.jingle_agent import FEATURES
 from harness.xmpp import JINGLE
@@ -314,3 +316,55 @@ def test_who_is_blocked_rings_nowhere(bob, phone, carol):
     bob.socket.sync()
     assert not bob.socket.inbox.count(lambda f: f.get("type") == "call.ringing")
     bob.call(200, "DELETE", f"/api/users/{peer}/block")
+
+
+OTHER_DEVICE, GOES_ON, DECLINED = 3, 4, 5  # as Dino's database has calls; what has not ended looks ended there, should Dino crash
+
+
+def befriend(xmpp, name, peer):
+    """Dino rings for contacts only."""
+    with contextlib.closing(xmpp(name)) as phone:
+        for user in (phone, peer):
+            user.iq(None, Element("{jabber:iq:roster}query"))
+        for one, other in ((phone, peer), (peer, phone)):
+            one.send_presence(to=other.bare, type="subscribe")
+            other.expect_presence(one.bare, "subscribe")
+            other.send_presence(to=one.bare, type="subscribed")
+            one.expect_presence(other.bare, "subscribed")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_dino_rings_with_the_app_and_stops_when_the_app_answers(stack, bob, carol, xmpp):
+    """And the other way round; a call that one declines is declined at both."""
+    befriend(xmpp, "bob", carol)
+    with CallingDino(stack, "bob") as dino:
+        def ring():
+            known, sid = dino.calls(), str(uuid.uuid4())
+            say(carol, bob.jid, "propose", sid, AUDIO, id="p-" + sid)
+            ringing = bob.socket.expect("call.ringing", call_type="audio")["payload"]
+            dino.rings(known)
+            assert state() == GOES_ON
+            return sid, ringing["call_id"]
+
+        def state():
+            return dino.query("SELECT state FROM call ORDER BY id DESC LIMIT 1")[0][0]
+        talked(bob, carol)
+        sid, call_id = ring()
+        bob.socket.command("call.accept", call_id=call_id)
+        session = expect_jm(carol, "proceed", sid).sender
+        assert "/trestle-" in session
+        dino.expect("it to stop", lambda: state() == OTHER_DEVICE)
+        carol.send_raw(said("out-audio-mute-addvideo-hangup-session-initiate-in", carol, session, sid))
+        bob.socket.expect("call.signal", call_id=call_id, type="offer")
+        assert state() == OTHER_DEVICE and not dino.in_call()
+        bob.socket.command("call.end", call_id=call_id)
+        sid, call_id = ring()
+        dino.accept()
+        assert "/trestle-" not in expect_jm(carol, "proceed", sid).sender
+        elsewhere(bob.socket, call_id, status="ended")
+        say(carol, dino.jid, "finish", sid)
+        sid, call_id = ring()
+        bob.socket.command("call.decline", call_id=call_id)
+        expect_jm(carol, "reject", sid)
+        dino.expect("it to stop", lambda: state() in (OTHER_DEVICE, DECLINED))

@@ -52,7 +52,7 @@ def configured(stack, bound=None, xmpp_port=None, **more):
 def test_a_running_stack_is_found_well(stack):
     wait_for("the archive is there", lambda: host_of(stack).get("archive_problem") == "")
     found = doctor(stack.info["config"])
-    assert found["module"] == [f"ok example.org: {stack.server}, mod_trestle 0.1, may bind the accounts of its rule"]
+    assert found["module"] == [f"ok example.org: {stack.server}, mod_trestle 0.1.0, may bind the accounts of its rule"]
     assert found["archive"] == ["ok example.org has signed in, and reads and writes it"]
     assert found["archives"] and all(line.startswith("ok ") for line in found["archives"]), found
     assert found["sign-in"][0].startswith("ok example.org checks passwords, by loopback without TLS"), found
@@ -82,9 +82,20 @@ def test_what_a_host_says_is_explained(stack, how, part, said):
             assert doctor(daemon.config)[part][0].startswith(said)
 
 
+@pytest.mark.parametrize("needs", [{"login_by": "module"}, {"login_claim": "sub", "login_domain": "example.org"}])
+def test_a_module_that_cannot_be_asked_who_may_sign_in(stack, needs):
+    with FakeHost() as host:
+        for host.has, said in ((("bind",), "FAIL mod_trestle of example.org cannot be asked"), (("bind", "login"), "ok example.org")):
+            with configured(stack, needs, xmpp_port=host.port, secret=host.secret) as daemon:
+                found = doctor(daemon.config)
+                assert found["module"][0].startswith(said)
+                if "login_by" in needs:
+                    assert found["sign-in"] == ["ok passwords are tried by mod_trestle"]
+
+
 def test_the_daemon_that_runs_is_asked_what_it_was_told(stack):
     with FakeHost() as host:
-        host.more = "users='none' plugin='0.1' server='prosody'"
+        host.more = "users='none' plugin='0.1.0' server='prosody'"
         with Daemon(stack, host.port, {"bound": {"hosts": "example.org"}}, secret=host.secret) as daemon:
             daemon.wait_ready()
             wait_for("it is told", lambda: host_of(daemon)["state"] == "up")

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Accounts of the server with several instances of the bridge: with one link (Prosody) sessions are at the instance that has it, whichever
 instance sockets are at; with a link at each (ejabberd) at the instance of the socket."""
-import uuid
-
 import pytest
 from harness import cluster
 from harness.account import Person
 from harness.administer import administer
 from harness.inbox import wait_for
+from harness.rest import App
 from harness.xmpp import CHATSTATES
+from test_bound_beside import words
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -21,10 +21,6 @@ def two(request):
 @pytest.fixture
 def stack(two, request):
     yield from cluster.whole_for_test(two, request)
-
-
-def words(what):
-    return f"{what} {uuid.uuid4().hex[:8]}"
 
 
 def wait_bound(person):
@@ -55,6 +51,14 @@ def test_hosts_are_known_where_a_link_is(stack, request):
         return sorted(cluster.admin(stack, n, "/hosts").json["hosts"][0]["state"] for n in cluster.instances(stack))
     one = request.config.getoption("--server") == "prosody"
     wait_for("both say so", lambda: states() == (["elsewhere", "up"] if one else ["up", "up"]))
+
+
+def test_wherever_a_token_comes_the_accounts_server_is_asked(stack):
+    for where in cluster.instances(stack):
+        for name, status in (("dave", 200), ("erin", 403), ("nobody", 403)):  # erin may not be bound
+            api = App(stack, f"sso-{name}-{name != 'dave' and where}", int(where), account=f"{name}@example.org")
+            reply = api.request("GET", "/api/users/me")
+            assert (reply.status, reply.json.get("jid")) == (status, "dave@example.org" if status == 200 else None), (where, name)
 
 
 @pytest.mark.parametrize("where", [0, 1])

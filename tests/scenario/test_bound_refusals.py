@@ -11,7 +11,8 @@ SID = "urn:xmpp:sid:0"
 ALICE = "alice@app.example.org"
 REQUESTS = {"hello": f"<hello xmlns='{BIND}' min='1' max='1'/>",
             "bind": f"<bind xmlns='{BIND}' user='bob' resource='stolen'/>",
-            "unbind": f"<unbind xmlns='{BIND}' user='bob' resource='victim'/>"}
+            "unbind": f"<unbind xmlns='{BIND}' user='bob' resource='victim'/>",
+            "login": f"<login xmlns='{BIND}' user='bob'><password>x</password></login>"}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rooms of existing accounts: their bookmarks (XEP-0402) are groups in the app, whichever client changes them. Real servers with
 their module, the server's own rooms and ours."""
+import base64
+import hashlib
 import uuid
 from xml.etree.ElementTree import Element, SubElement
 
@@ -9,6 +11,7 @@ from conftest import stack_of
 from harness import fault
 from harness.inbox import wait_for
 from harness.muc import MUC, Seat
+from harness.pictures import png
 from harness.profanity import Profanity
 from harness.xmpp import XmppError
 from test_bound_calls import person_of
@@ -101,6 +104,47 @@ def group_of(person, room):
     group = {"id": known(person, room)["conversation_id"]}
     is_in(person, group)
     return group
+
+
+def older(client, *rooms):
+    """All bookmarks of the account as XEP-0048 has them, in its private storage."""
+    query = Element("{jabber:iq:private}query")
+    storage = SubElement(query, "{storage:bookmarks}storage")
+    for room in rooms:
+        SubElement(SubElement(storage, "{storage:bookmarks}conference", {"jid": room, "autojoin": "true", "name": "The room"}),
+                   "{storage:bookmarks}nick").text = "Bob"
+    client.iq(None, query, "set")
+
+
+def test_bookmarks_of_the_older_kind_are_seen_where_the_server_turns_them_into_newer_ones(stack, bob, phone, room, ejabberd):
+    """Prosody by its mod_bookmarks, both ways; ejabberd 23.01 not: there, as in Prosody without it, the app goes by XEP-0402 alone."""
+    bob.call(200, "GET", "/api/bound/rooms")
+    older(phone, room.jid)
+    if ejabberd:
+        assert room.jid not in bookmarks(phone) and known(bob, room.jid) is None
+        return
+    group_of(bob, room.jid)
+    older(phone)  # empties the node
+    wait_for("it is gone", lambda: known(bob, room.jid) is None)
+
+
+@pytest.mark.long
+def test_without_mod_bookmarks_the_older_kind_is_another_list(stack, xmpp, ejabberd):
+    if ejabberd:
+        pytest.skip("ejabberd is always so, see above")
+    stack.configure_prosody('    modules_disabled = { "bookmarks" }\n')
+    try:
+        fault.wait_ready(stack, 60)
+        bob, phone = person_of(stack, "bob"), xmpp("bob")
+        old, new = (f"{uuid.uuid4().hex[:8]}@{stack.conference}" for _ in range(2))
+        older(phone, old)
+        bookmark(phone, new, autojoin=False)
+        wait_for("the newer one", lambda: known(bob, new))
+        assert known(bob, old) is None and old not in bookmarks(phone)
+        bob.socket.close()
+    finally:
+        stack.configure_prosody("")
+        fault.wait_ready(stack, 60)
 
 
 def test_a_bookmark_of_another_client_is_a_group_at_once(bob, phone, carol, room, ejabberd):
@@ -336,6 +380,21 @@ def test_read_state_is_one(bob, phone, carol):
     wait_for("the other clients know", lambda: displayed(phone, carol.bare) == (bob.jid, archive_id(seen, bob.jid)))
 
 
+def test_what_is_read_right_after_a_start_is_published_by_the_servers_ids(stack, phone, carol):
+    """No message has shown the bridge how the server spells them."""
+    text = f"unread {uuid.uuid4().hex[:6]}"
+    with person_of(stack, "bob").socket as socket:
+        carol.send_message("bob@example.org", text)
+        seen = phone.expect_message(text)
+        told = socket.expect("message.new", content=text)["payload"]
+    stack.kill("bridge")
+    stack.restart("bridge")
+    bob = person_of(stack, "bob")
+    with bob.socket:
+        bob.call(200, "PUT", f"/api/conversations/{told['conversation_id']}/read", {"message_id": told["id"]})
+        wait_for("the other clients know", lambda: displayed(phone, carol.bare) == (bob.jid, archive_id(seen, bob.jid)))
+
+
 def test_read_state_of_rooms_is_one(bob, phone, carol, room):
     bookmark(phone, room.jid)
     group = group_of(bob, room.jid)
@@ -353,7 +412,6 @@ def test_read_state_of_rooms_is_one(bob, phone, carol, room):
 
 def test_a_contacts_name_is_shown(bob, phone, carol):
     """XEP-0172 by PEP, to who has the contact."""
-    carol.send_raw("<presence to='bob@example.org' type='subscribed'/>")
     phone.send_raw("<presence to='carol@example.org' type='subscribe'/>")
     carol.expect_stanza("the request", lambda s: s.name == "presence" and s.type == "subscribe")
     carol.send_raw("<presence to='bob@example.org' type='subscribed'/>")
@@ -369,3 +427,59 @@ def test_a_contacts_name_is_shown(bob, phone, carol):
              for c in bob.call(200, "GET", "/api/contacts")["items"]))
     carol.iq(None, pubsub, "set")
     wait_for("the app shows it", named)
+
+
+NICK, AVATAR, DATA = "http://jabber.org/protocol/nick", "urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data"
+
+
+def own_item(phone, node, item=None):
+    """The payload of the account's own node as its server has it; None: there is none."""
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    items = SubElement(pubsub, f"{{{PUBSUB}}}items", {"node": node})
+    if item:
+        SubElement(items, f"{{{PUBSUB}}}item", {"id": item})
+    try:
+        found = phone.iq(None, pubsub, "get").xml.find(f".//{{{PUBSUB}}}item")
+    except XmppError:
+        return None
+    return None if found is None or not len(found) else found[0]
+
+
+def publish_item(phone, node, id, payload):
+    pubsub = Element(f"{{{PUBSUB}}}pubsub")
+    item = SubElement(SubElement(pubsub, f"{{{PUBSUB}}}publish", {"node": node}), f"{{{PUBSUB}}}item", {"id": id})
+    item.append(payload)
+    phone.iq(None, pubsub, "set")
+
+
+def test_name_and_picture_of_the_account_are_one(bob, phone, carol):
+    """What the app says of them is published at the account's server, and what another client publishes is in the app."""
+    name = f"Robert {uuid.uuid4().hex[:4]}"
+    assert bob.call(200, "PATCH", "/api/users/me", {"name": name})["name"] == name
+    wait_for("the server has the name", lambda: (lambda x: x is not None and x.text)(own_item(phone, NICK)) == name)
+    picture = bob.call(200, "PUT", "/api/users/me/avatar", png(color=(9, 9, 200)), {"Content-Type": "image/png"})["avatar_url"]
+    hash = picture.rpartition("/")[2]
+    wait_for("the server has the picture", lambda: (lambda x: x is not None and [i.get("id") for i in x])(own_item(phone, AVATAR)) == [hash])
+    data = base64.b64decode(own_item(phone, DATA, hash).text)
+    assert hashlib.sha1(data).hexdigest() == hash and own_item(phone, AVATAR)[0].get("bytes") == str(len(data))
+    assert bob.me()["avatar_url"] == picture and bob.me()["name"] == name
+    # By another client.
+    nick = Element(f"{{{NICK}}}nick")
+    nick.text = f"Bob {uuid.uuid4().hex[:4]}"
+    publish_item(phone, NICK, "current", nick)
+    wait_for("the app has the name", lambda: bob.me()["name"] == nick.text)
+    other = png(color=(200, 9, 9))
+    id = hashlib.sha1(other).hexdigest()
+    payload = Element(f"{{{DATA}}}data")
+    payload.text = base64.b64encode(other).decode()
+    publish_item(phone, DATA, id, payload)
+    metadata = Element(f"{{{AVATAR}}}metadata")
+    SubElement(metadata, f"{{{AVATAR}}}info", {"id": id, "type": "image/png", "bytes": str(len(other))})
+    publish_item(phone, AVATAR, id, metadata)
+    wait_for("the app has the picture", lambda: bob.me()["avatar_url"] not in (picture, None))
+    # And none at all.
+    assert bob.call(200, "DELETE", "/api/users/me/avatar")["avatar_url"] is None
+    wait_for("the server has none", lambda: (lambda x: x is not None and len(x) == 0)(own_item(phone, AVATAR)))
+    assert bob.call(200, "PATCH", "/api/users/me", {"name": None})["name"] != nick.text
+    wait_for("nor a name", lambda: (lambda x: x is None or not x.text)(own_item(phone, NICK)))
+    assert bob.me()["avatar_url"] is None

@@ -9,6 +9,8 @@ from harness.daemon import Daemon
 from harness.rest import App
 from harness.stack import TOP
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture(scope="module")
 def chromium():
@@ -36,7 +38,7 @@ def foreign(request):
 @pytest.fixture
 def bridge(stack, own):
     with Daemon(stack, options={"http": {"origins": own.url}, "session": {"cookie_secure": "false"},
-                                "limits": {"search": "1/60"}}) as daemon:
+                                "limits": {"search": "1/60"}, "websocket": {"deflate": "on"}}) as daemon:
         yield daemon
 
 
@@ -127,14 +129,18 @@ def test_a_page_can_read_why_something_was_too_large(page, talk):
 def test_a_socket_by_ticket_sends_and_receives(page, bridge, bella, talk):
     assert page.run("return chat.connectByTicket(args[0])", bridge.info["ws"]) == "open"
     assert page.until("hello")["payload"]["user"]["username"] == "alice"
+    assert "permessage-deflate" in page.run("return chat.socket.extensions")
     with bella.ws() as socket:
         page.run("chat.say('message', {conversation_id: args[0], content: 'By socket', client_id: 'c1'}, 7)", talk)
         assert page.until("ack")["payload"]["message"]["content"] == "By socket"
         socket.expect("message.new", content="By socket")
         page.run("chat.say('typing', {conversation_id: args[0], active: true})", talk)
         socket.expect("typing", conversation_id=talk, active=True)
-        bella.send(talk, "Back to the page")
-        assert page.until("message.new", content="Back to the page")["cursor"]
+        long = "Back to the page. " * 100
+        bella.send(talk, long)
+        assert page.until("message.new", content=long)["cursor"]
+        page.run("chat.say('message', {conversation_id: args[0], content: args[1], client_id: 'c2'}, 8)", talk, long)
+        socket.expect("message.new", content=long)
         socket.command("typing", conversation_id=talk, active=True)
         page.until("typing", conversation_id=talk, active=True, user_id=bella.me()["id"])
 

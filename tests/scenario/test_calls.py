@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Calls among app users: rung, accepted by one device, signalled, ended; refused; gone on with after a restart."""
+import contextlib
 import json
+import signal
 import uuid
 
+import psycopg2
 import pytest
+from harness.daemon import Daemon, psql, run_trestle
 from harness.dialect import DialectSocket
+from harness.inbox import wait_for
 from harness.rest import App, Backend
 from harness.stack import Stack
 
@@ -273,6 +278,33 @@ def test_goes_on_by_a_new_socket(two):
         assert len(again.frames("call.signal")) == 3
 
 
+def test_whoever_is_suspended_is_out_of_the_call_at_once(stack, two):
+    """Sound and pictures go by no server of ours: the other side has to hear of it. Nor does what has not been answered ring on."""
+    alice, bella, at_alice, at_bella, talk = two
+    backend = Backend(stack)
+    call = connected(two)
+    backend.call(200, "POST", f"/api/users/{bella.id}/suspend", {})
+    assert at_alice.expect("call.ended", call_id=call["id"])["payload"]["status"] == "ended"
+    at_bella.expect_close(4401)
+    assert alice.call(200, "GET", f"/api/calls/active/{talk['id']}")["call"] is None
+    backend.call(200, "DELETE", f"/api/users/{bella.id}/suspend")
+    with bella.ws() as back:
+        call = initiate(alice, talk)
+        back.expect("call.ringing", call_id=call["id"])
+        backend.call(200, "POST", f"/api/users/{alice.id}/suspend", {})
+        assert back.expect("call.ended", call_id=call["id"])["payload"]["status"] == "missed"
+
+
+def test_whoever_is_deleted_is_out_of_the_call_at_once(stack, two):
+    alice, bella, at_alice, at_bella, talk = two
+    call = connected(two)
+    status, _, problem = run_trestle("admin", "--config", stack.info["config"], "delete-user", f"users={bella.id}")
+    assert status == 0, problem
+    assert at_alice.expect("call.ended", call_id=call["id"])["payload"]["status"] == "ended"
+    at_bella.expect_close(4401)
+    assert alice.call(200, "GET", f"/api/calls/active/{talk['id']}")["call"] is None
+
+
 def test_clients_of_the_first_dialect(two):
     alice, bella, _, at_bella, talk = two
     with DialectSocket(alice, "s0") as phone, DialectSocket(bella, "s1") as flat:
@@ -332,3 +364,38 @@ def test_a_restart_ends_nothing_that_goes_on(stack, two):
         assert alice.call(200, "GET", f"/api/calls/{call['id']}")["status"] == "active"
         other.command("call.end", call_id=call["id"])
         again.expect("call.ended", call_id=call["id"], reason="hangup")
+
+
+HELD = """ALTER FUNCTION call_open RENAME TO call_open_now;
+CREATE FUNCTION call_open(p_seconds int, p_limit int) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(1);
+  RETURN QUERY SELECT call_open_now(p_seconds, p_limit);
+END $$"""
+
+
+def test_who_speaks_in_the_moment_in_which_the_calls_are_read(running_stack):
+    """After a restart: the open calls, and what somebody says in one of them, come to a process in the same turn of its loop."""
+    with Daemon(running_stack) as daemon:
+        alice, bella = App(daemon, "alice"), App(daemon, "bella")
+        talk = alice.conversation_with(participant_id=bella.me()["id"])
+        with alice.ws() as at_alice, bella.ws() as at_bella:
+            call = connected((alice, bella, at_alice, at_bella, talk))
+            daemon.process.kill()
+            daemon.process.wait()
+        uri = daemon.info["database"]
+        psql(uri, HELD)
+        with contextlib.closing(psycopg2.connect(uri)) as keeper:
+            keeper.cursor().execute("SELECT pg_advisory_lock(1)")
+            daemon.start()
+            daemon.wait_ready(link=False)
+            with alice.ws() as again, bella.ws() as other:
+                held = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                        " AND state = 'active' AND query ~ 'call_open'")
+                wait_for("it reads the calls", lambda: psql(uri, f"{held} AND wait_event = 'advisory'") == "1")
+                daemon.process.send_signal(signal.SIGSTOP)
+                keeper.close()
+                wait_for("they are read", lambda: psql(uri, held) == "0")
+                again.send("call.signal", call_id=call["id"], type="ice_restart", data=sdp(ufrag="aftr"))
+                daemon.process.send_signal(signal.SIGCONT)
+                other.expect("call.signal", type="ice_restart")

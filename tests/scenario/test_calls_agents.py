@@ -10,6 +10,8 @@ from harness.inbox import wait_for
 from harness.media import MediaWorld
 from harness.rest import App
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture(scope="module")
 def world(request):

@@ -9,12 +9,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from harness import alerts
 from harness.coturn import Coturn
 from harness.daemon import Daemon, free_port, run_trestle
 from harness.fake_xmpp import FakeXmpp
 from harness.inbox import wait_for
 from harness.rest import App
 from harness.watch import metrics
+
+pytestmark = pytest.mark.one_server
 
 
 @pytest.fixture
@@ -53,10 +56,12 @@ def test_a_server_that_dies_leaves_the_list_until_it_is_back(stack, turn):
     options = {"calls": {"turn": f"{dead} {alive}", "turn_secret": turn.secret, "probe_interval": 1}}
     with Daemon(stack, options=options) as daemon:
         alice = App(daemon, "alice")
+        before = alerts.read(daemon)
         wait_for("the dead one to go", lambda: servers(alice)[0] == [alive])
         turn.kill()
         wait_for("the other to go", lambda: servers(alice)[0] == [])
         assert metrics(daemon)["trestle_ice_servers_failing"] == 2
+        assert "TrestleIceServersFail" in alerts.firing(before, alerts.read(daemon))
         turn.start()
         wait_for("it to be back", lambda: servers(alice)[0] == [alive])
         log = daemon.logged()

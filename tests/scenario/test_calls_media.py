@@ -12,6 +12,8 @@ from harness.network import Network
 from harness.peer import PagePeer, carry
 from harness.rest import App
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture(scope="module")
 def world(request):

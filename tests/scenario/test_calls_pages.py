@@ -11,6 +11,8 @@ from harness.media import MediaWorld
 from harness.phone import PagePhone
 from harness.rest import App
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture(scope="module")
 def world(request):

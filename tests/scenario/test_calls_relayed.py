@@ -15,6 +15,8 @@ from harness.rest import App
 from harness.xmpp import XmppUser
 from test_calls_dino import befriend
 
+pytestmark = pytest.mark.one_server
+
 ADDRESS = re.compile(r"\b(?!0\.0\.0\.0|127\.0\.0\.1)\d+\.\d+\.\d+\.\d+\b|\b[0-9a-f]{1,4}:[0-9a-f:]*:[0-9a-f]+\b|\.local\b")
 
 

@@ -100,7 +100,7 @@ def test_it_looks_as_if_it_rang_where_nobody_is(world):
 def test_where_calls_are_off_none_rings(world):
     world.daemon.configure({"features": {"calls": "off"}})
     world.daemon.process.send_signal(signal.SIGHUP)
-    wait_for("the switch", lambda: world.alice.capabilities()["off"] == ["calls"])
+    wait_for("the switch", lambda: world.alice.capabilities()["off"] == ["calls", "analytics"])
     with world.alice.ws() as socket:
         tell(world, "propose", "p1", f"<description xmlns='{RTP}' media='audio'/>")
         reject = expect_message(world, "reject", "p1").child(JM, "reject")

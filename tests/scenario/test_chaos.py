@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import stack_of
 from harness import fault
+from harness.bound_load import BoundLoad
 from harness.load import Load
 from harness.standby import Standby
 
@@ -81,12 +83,12 @@ FAULTS = {"bridge": kill_bridge, "xmpp": kill_xmpp, "postgres": kill_postgres, "
           "ended-backend": end_backend, "sockets": cut_sockets}
 
 
-def campaign(stack, faults, rounds, capsys, apps=3):
+def campaign(stack, faults, rounds, capsys, apps=3, make=Load):
     """So many rounds of each fault under one load; prints the numbers and returns the checker's report."""
     number = seed()
     say(capsys, f"chaos {'+'.join(faults)} on {stack.server}: {rounds} rounds each, TRESTLE_CHAOS_SEED={number}")
     file = Path(tempfile.gettempdir()) / f"trestle-chaos-{number}.jsonl"
-    with Load(stack, number, apps, file=file) as load:
+    with make(stack, number, apps, file=file) as load:
         plan = [name for name in faults for _ in range(rounds)]
         load.random.shuffle(plan)
         load.history.wait_acknowledged(20)
@@ -126,6 +128,18 @@ def test_killed_many_times(stack, capsys, part):
 @pytest.mark.timeout(3600)
 def test_everything_is_killed_in_turn(stack, capsys):
     campaign(stack, list(FAULTS), max(2, LONG_ROUNDS // 4), capsys, apps=8).assert_clean()
+
+
+@pytest.fixture(scope="module")
+def bound_stack(request):
+    yield from stack_of(request, "--plugin", "--archive")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", ["bridge", "backend", "postgres", "xmpp"])
+def test_killed_while_accounts_are_in_the_app_and_in_clients(bound_stack, capsys, part):
+    campaign(bound_stack, [part], max(3, LONG_ROUNDS // 4), capsys, make=BoundLoad).assert_clean()
 
 
 @pytest.mark.long

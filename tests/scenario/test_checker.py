@@ -6,6 +6,8 @@ import pytest
 from harness.checker import check
 from harness.history import History
 
+pytestmark = pytest.mark.one_server
+
 ALICE, CAROL, BOB = "user-alice", "user-carol", "user-bob"
 JIDS = {ALICE: "alice@app.example", CAROL: "carol@app.example", BOB: "bob@example.org"}
 TALK, WITH_BOB = "talk-app", "talk-bob"

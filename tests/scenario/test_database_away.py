@@ -8,6 +8,8 @@ from harness import fault
 from harness.rest import http_request
 from harness.xmpp import CLIENT
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def without_database(stack):

@@ -10,6 +10,8 @@ from harness.daemon import run_trestle
 from harness.database import database
 from harness.rest import http_request
 
+pytestmark = pytest.mark.one_server
+
 NOTICED = 20  # seconds: the watchdog looks every five, and waits two for a lock
 
 

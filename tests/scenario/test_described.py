@@ -10,6 +10,8 @@ import pytest
 from harness import described
 from harness.rest import Api, Reply
 
+pytestmark = pytest.mark.one_server
+
 OPENAPI, ASYNCAPI = described.document("openapi"), described.document("asyncapi")
 USER = {"id": "22bc9ca3-cabe-403c-b98d-c837c77a5faa", "username": "alice", "name": "Alice", "avatar_url": None,
         "bio": None, "jid": "alice@app.example.org", "kind": "hosted", "email": "", "number": 7}

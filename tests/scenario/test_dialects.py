@@ -9,6 +9,8 @@ import pytest
 from harness.dialect import DialectSocket
 from harness.raw import RawHttp
 
+pytestmark = pytest.mark.one_server
+
 
 def pair(app):
     alice, bella = app("alice"), app("bella")

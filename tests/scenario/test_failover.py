@@ -4,10 +4,9 @@
 import pytest
 from harness import cluster, fault
 from harness.rest import App
-from harness.stack import Stack
 from harness.standby import Standby
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.one_server, pytest.mark.timeout(300)]
 BACK = 60  # seconds until the bridge works with the promoted server
 
 
@@ -79,11 +78,7 @@ def test_a_synchronous_standby_has_everything(stack, app, xmpp):
         assert [m["content"] for m in alice.messages(talk)["items"]] == [*(f"old {n}" for n in range(5)), "new"]
 
 
-@pytest.fixture(scope="module")
-def two(request):
-    stack = Stack.start("--server", request.config.getoption("--server"), "--instances", "2")
-    yield stack
-    stack.stop(purge=not request.session.testsfailed)
+two = pytest.fixture(scope="module")(cluster.two_for_module)
 
 
 def test_two_instances_meet_in_the_new_log(two):

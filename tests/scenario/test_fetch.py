@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What others host, got by trestle-fetch: previews of links, files of messages from XMPP, pictures that tokens name.
 The other side is a web server on loopback, which configuration allows; another one there is not allowed."""
+import contextlib
 import itertools
 import os
+import subprocess
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,7 +19,10 @@ from harness.files import get, upload
 from harness.foreign import Foreign, page
 from harness.inbox import wait_for
 from harness.rest import App
+from harness.starttls import Tls
 from test_files import ready
+
+pytestmark = pytest.mark.one_server
 
 OOB = "jabber:x:oob"
 names = itertools.count()
@@ -187,8 +193,6 @@ def local(world, link):
 def test_files_of_others_come_here(world):
     alice = befriended(world)
     data = pictures.png(400, 300, extra=pictures.chunk(b"tEXt", b"a\0where it was"))
-    secret = os.urandom(44)
-    sealed = AESGCM(secret[12:]).encrypt(secret[:12], b"for your eyes", None)
     with alice.ws() as socket:
         url = world.serve(image(data), ".png")
         send_link(world, alice, url)
@@ -201,14 +205,43 @@ def test_files_of_others_come_here(world):
         url = world.serve(image())
         send_link(world, alice, url)
         assert arrived(socket, status="complete", remote_url=url)["mime_type"] == "image/png"
-        # What is encrypted for the two is decrypted here, where it was announced in the clear. (aesgcm: means TLS.)
         for url, problem in ((world.serve((200, {}, bytes(400_000)), ".bin"), "it is too large"),
                              (world.serve((200, {"Content-Type": "image/png"}, b"<html>"), ".png"), "it is not what it was said to be"),
                              (world.web.origin + "/none.png", "its server does not have it"),
                              (f"http://{world.other.address}/a.png", "it lies where nobody goes")):
             send_link(world, alice, url)
             assert arrived(socket, remote_url=url, problem=problem)["status"] == "remote", url
-    assert sealed and not world.other.asked
+    assert not world.other.asked
+
+
+def test_what_was_encrypted_is_decrypted_here(running_stack, tmp_path):
+    """aesgcm: (XEP-0454) means TLS, which trestle-fetch believes if the system does: it gets another list of authorities."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root, with the right to mount, can give the daemon another list of authorities")
+    data, nonce, key = pictures.png(320, 200), os.urandom(12), os.urandom(32)
+    sealed = AESGCM(key).encrypt(nonce, data, None)
+    bad = sealed[:100] + bytes([sealed[100] ^ 1]) + sealed[101:]
+    stored = {"Content-Type": "application/octet-stream"}
+    with Foreign({"/a.png": (200, stored, sealed), "/b.png": (200, stored, bad)}) as web, Tls(tmp_path, web.server.server_address) as tls, FakeXmpp() as server:
+        daemon = Daemon(running_stack, server.port, {
+            "media": {"store": tmp_path / "files", "key": "ab" * 32, "url": "http://files.test"},
+            "fetch": {"files": "on", "allow": f"127.0.0.1:{tls.port}"}}, secret=server.secret)
+        daemon.before = ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path}/tls.crt /etc/ssl/certs/ca-certificates.crt && exec "$@"', "sh"]
+        with daemon:
+            server.wait_stream()
+            world = World(web, None, server, daemon, tmp_path / "files")
+            alice = befriended(world)
+            with alice.ws() as socket:
+                link = f"aesgcm://localhost:{tls.port}/a.png#{(nonce + key).hex()}"
+                send_link(world, alice, link)
+                assert socket.expect("message.new", content=None)["payload"]["attachments"][0]["status"] == "remote"
+                file = arrived(socket, status="complete")
+                assert (file["remote_url"], file["mime_type"], file["width"]) == (link, "image/png", 320)
+                assert get(local(world, file["download_url"])).raw == data
+                for wrong in (f"b.png#{(nonce + key).hex()}", f"a.png#{os.urandom(44).hex()}", "a.png#00ff", "a.png"):
+                    send_link(world, alice, f"aesgcm://localhost:{tls.port}/{wrong}")
+                    shown = arrived(socket, remote_url=f"aesgcm://localhost:{tls.port}/{wrong}", problem="it is not what it was said to be")
+                    assert shown["status"] == "remote", wrong
 
 
 def test_what_there_is_no_room_for_does_not_stay(world):
@@ -235,7 +268,9 @@ def test_pictures_that_tokens_name(world):
     assert world.web.count(picture.removeprefix(world.web.origin)) == 1
 
 
-def test_what_was_not_asked_before_a_restart_is_asked_behind_it(world):
+@pytest.mark.parametrize("end", ["terminated", "killed"])
+def test_what_was_not_asked_before_a_restart_is_asked_behind_it(world, end):
+    """Also if nobody could say that it had not been: whose process is gone has no job any more."""
     alice, bella = world.app("alice"), world.app("bella")
     talk = alice.conversation_with(participant_id=bella.me()["id"])
     asked, over = [], threading.Event()
@@ -250,9 +285,43 @@ def test_what_was_not_asked_before_a_restart_is_asked_behind_it(world):
     said = alice.call(201, "POST", f"/api/conversations/{talk['id']}/messages",
                       {"content": url, "link_preview": {"url": url}, "client_id": str(uuid.uuid4())})
     wait_for("it is asked", lambda: asked)
-    world.daemon.terminate()
+    streams = world.server.streams
+    if end == "killed":
+        world.daemon.process.kill()
+        world.daemon.process.wait()
+    else:
+        world.daemon.terminate()
     over.set()
     world.daemon.start()
     world.daemon.wait_ready(link=False)
-    world.server.wait_stream(2)
+    world.server.wait_stream(streams + 1)
     wait_for("it is known", lambda: alice.call(200, "GET", f"/api/messages/{said['id']}")["link_preview"]["title"] == "Patience")
+
+
+def is_at_work(daemon, program):
+    """Whether the daemon has a child of that name."""
+    for task in Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for child in (task / "children").read_text().split():
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{child}/comm").read_text().strip() == program:
+                        return True
+    return False
+
+
+def test_an_end_in_the_middle_of_pictures_of_others_is_an_orderly_one(running_stack):
+    """Who is told that there will be none has a job to end, or a request. Sanitizers see whether those are still there."""
+    large = pictures.png(3500, 3500)
+    with Foreign({}) as web, FakeXmpp() as server, Daemon(running_stack, server.port, {"fetch": {
+            "previews": "on", "pictures": "on", "allow": web.address}}, secret=server.secret) as daemon:
+        world = World(web, web, server, daemon, None)
+        server.wait_stream()
+        for _ in range(3):
+            world.app("alice", picture=world.serve(image(large))).me()
+        bella = world.app("bella")
+        url = world.serve(page("News", f'<meta property="og:image" content="{world.serve(image(large))}">'))
+        asking = threading.Thread(target=lambda: bella.request("POST", "/api/links/preview", {"url": url}))
+        asking.start()
+        wait_for("a picture is being made", lambda: is_at_work(daemon, "trestle-image"))
+        assert daemon.terminate()[0] == 0
+        asking.join()

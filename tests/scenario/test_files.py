@@ -1,27 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files: uploaded in one piece or several, had by messages, downloaded by links, seen by people on XMPP."""
 import base64
+import contextlib
 import datetime
 import hashlib
 import http.client
+import json
 import os
 import shutil
+import signal
 import subprocess
 import uuid
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from socket import create_server
 from xml.etree.ElementTree import Element, SubElement
 
 import pytest
 
 from harness import pictures, tus
 from harness.clamd import EICAR, Clamd
-from harness.daemon import Daemon, run_trestle
+from harness.daemon import Daemon, psql, run_trestle
 from harness.files import PICTURE, SOUND, begin, begin_put, film, get, patch, upload
+from harness.hook import SECRET, Hook
 from harness.inbox import wait_for
 from harness.muc import Seat
 from harness.rest import App, Backend
 from harness.s3 import S3
 from harness.xmpp import CLIENT
 from test_mam import read
+
+pytestmark = pytest.mark.one_server
 
 OOB, SFS, FALLBACK = "jabber:x:oob", "urn:xmpp:sfs:0", "urn:xmpp:fallback:0"
 FILE, RETRACT = "urn:xmpp:file:metadata:0", "urn:xmpp:message-retract:1"
@@ -76,6 +86,59 @@ def test_a_picture_goes_to_another_app_user(app):
     attach(bella, talk, file, status=422)
 
 
+def test_ten_at_once_tell_how_far_they_are_and_are_one_message(app):
+    alice, bella = app("alice"), app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    begun = [begin(alice, os.urandom(300_000), f"{n}.bin", "application/octet-stream") for n in range(11)]
+    with alice.ws() as own, ThreadPoolExecutor(10) as pool:
+        def put(made):
+            return alice.call(200, "PUT", made["upload_url"], os.urandom(300_000), {"Content-Type": "application/octet-stream"})
+        files = list(pool.map(put, begun[:10]))
+        for file in files:
+            assert file["status"] == "complete"
+            own.expect("file.progress", file_id=file["id"], status="complete", progress=100, received=300_000)
+        lie = begin(alice, b"no picture", "p.png", "image/png")
+        alice.call(422, "PUT", lie["upload_url"], b"no picture")
+        own.expect("file.progress", file_id=lie["file"]["id"], status="error")
+        picture = upload(alice, pictures.png(64, 48))
+        own.expect("file.progress", file_id=picture["id"], status="processing", progress=100)
+        with begin_put(alice, begun[10], bytes(100_000), 300_000).sock:
+            told = own.expect("file.progress", file_id=begun[10]["file"]["id"], status="uploading")["payload"]
+            assert 0 < told["progress"] <= 33 and told["received"] <= 100_000
+    with bella.ws() as socket:
+        said = attach(alice, talk, *files, content="All of them")
+        assert [f["id"] for f in socket.expect("message.new", id=said["id"])["payload"]["attachments"]] == [f["id"] for f in files]
+    refused = attach(alice, talk, *files, ready(alice, picture), status=422)
+    assert refused["errors"][0]["pointer"].startswith("/attachments"), refused
+
+
+def test_odd_ranges(app):
+    file = upload(app("alice"), b"0123456789", "a.txt", "text/plain")
+    for range_, status, part in (
+            ("bytes=0-99999999999999999999999", 206, b"0123456789"), ("bytes=9-", 206, b"9"), ("bytes=-3", 206, b"789"), ("bytes=-999", 206, b"0123456789"),
+            ("bytes=10-", 416, None), ("bytes=18446744073709551615-", 416, None), ("bytes=-0", 416, None),
+            ("bytes=5-2", 200, b"0123456789"), ("bytes=0-1,3-4", 200, b"0123456789"), ("bytes=", 200, b"0123456789"), ("bytes=a-b", 200, b"0123456789"),
+            ("lines=1-2", 200, b"0123456789"), ("bytes=1-2x", 200, b"0123456789"), ("bytes=--1", 200, b"0123456789")):
+        reply = get(file["download_url"], Range=range_)
+        assert reply.status == status and part in (None, reply.raw), (range_, reply)
+        assert status != 416 or reply.headers["content-range"] == "bytes */10"
+
+
+def test_a_link_with_its_key_is_an_attachment(app, xmpp):
+    """What Conversations and Dino send of files that they encrypt (XEP-0454), where the message itself comes in the clear."""
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.conversation_with(jid=bob.bare)
+    for number, extra in enumerate(("", "<x xmlns='jabber:x:oob'><url>{}</url></x>")):
+        link = f"aesgcm://files.example.net/{number}/holiday.jpg#{os.urandom(44).hex()}"
+        with alice.ws() as socket:
+            bob.send_raw(f"<message xmlns='{CLIENT}' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'><body>{link}</body>{extra.format(link)}</message>")
+            came = socket.expect("message.new", content=None)["payload"]
+        shown, = came["attachments"]
+        assert (came["message_type"], shown["status"], shown["filename"], shown["mime_type"]) == ("media", "remote", "holiday.jpg", "image/jpeg")
+        assert (shown["remote_url"], shown["url_host"], shown["download_url"]) == (link, "files.example.net", None)
+        assert alice.messages(talk)["items"][-1]["attachments"] == [shown]
+
+
 def test_parts_by_tus(app):
     alice = app("alice")
     data = os.urandom(200_000)
@@ -109,6 +172,37 @@ def test_parts_by_tus(app):
     assert stored.stat().st_size == len(data) + 4 * 28 and data[:64] not in stored.read_bytes()
 
 
+def seconds_of(reply, name="max-age"):
+    return int(dict(word.partition("=")[::2] for word in reply.headers["cache-control"].replace(" ", "").split(","))[name])
+
+
+def test_how_long_files_may_be_kept(app, xmpp):
+    alice, bob = app("alice"), xmpp("bob")
+    file = upload(alice, b"text", "a.txt", "text/plain")
+    signed = get(file["download_url"])
+    assert signed.headers["cache-control"].startswith("private, ") and signed.headers["cache-control"].endswith(", immutable")
+    assert 1800 < seconds_of(signed) <= 5400, "no longer than the link is good"
+    attach(alice, alice.conversation_with(jid=bob.bare), file)
+    link = bob.expect_stanza("the file", lambda s: s.body and s.body.endswith("/a.txt")).body
+    public = get(link, Origin="https://pages.example.net")
+    assert public.headers["access-control-allow-origin"] == "*" and "access-control-allow-credentials" not in public.headers
+    asked = get(link, "OPTIONS", Origin="https://pages.example.net", Access_Control_Request_Method="GET", Access_Control_Request_Headers="range")
+    assert (asked.headers["access-control-allow-origin"], asked.headers["access-control-allow-headers"]) == ("*", "Content-Type, Range")
+    assert public.headers["cache-control"] == "public, max-age=31536000, s-maxage=3600, immutable"
+    for etag in (public.headers["etag"], f'"other", {public.headers["etag"]}', "*"):
+        again = get(link, If_None_Match=etag)
+        assert (again.status, again.raw, again.headers["cache-control"]) == (304, b"", public.headers["cache-control"])
+    assert get(link, If_None_Match='"other"').status == 200
+    assert get(link, Range="bytes=1-2", If_Range=public.headers["etag"]).raw == b"ex" and get(link, Range="bytes=1-2", If_Range='"other"').raw == b"text"
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=600)).isoformat()
+    alice.call(200, "PATCH", f"/api/files/{file['id']}", {"expires_at": soon})
+    assert 0 < seconds_of(get(link)) <= 600 and seconds_of(get(link), "s-maxage") <= 600 and seconds_of(get(file["download_url"])) <= 600
+    alice.call(200, "PATCH", f"/api/files/{file['id']}", {"password": "open sesame"})
+    assert get(link).status == 403
+    opened = alice.call(200, "POST", f"/api/files/{file['id']}/unlock", {"password": "open sesame"})["download_url"]
+    assert get(opened).headers["cache-control"].startswith("private, ")
+
+
 def test_bob_sees_a_picture_and_sends_one(app, xmpp):
     alice, bob = app("alice"), xmpp("bob")
     talk = alice.conversation_with(jid=bob.bare)
@@ -125,6 +219,16 @@ def test_bob_sees_a_picture_and_sends_one(app, xmpp):
     second = bob.expect_stanza("the second", lambda s: s.body and s.body.endswith("/second.png"))
     assert oob(second) == second.body
     bob.expect_message("Two cats")
+    albums = [s.child("urn:trestle:album:0", "album") for s in (got, second)]
+    assert len({album.get("id") for album in albums}) == 1 and [album.get("n") for album in albums] == ["1", "2"], "they are one message"
+    large = ready(alice, upload(alice, pictures.png(400, 300), "large.png"))
+    said = attach(alice, talk, large)
+    described = bob.expect_stanza("the large one", lambda s: s.id == said["id"] and s.name == "message").child(SFS, "file-sharing").find(f"{{{FILE}}}file")
+    assert [described.findtext(f"{{{FILE}}}{name}") for name in ("name", "size", "width", "height")] == ["large.png", str(large["size"]), "400", "300"]
+    assert base64.b64decode(described.findtext("{urn:xmpp:hashes:2}hash")).hex() == large["sha256"]
+    small = described.find("{urn:xmpp:thumbs:1}thumbnail")
+    assert (small.get("media-type"), get(small.get("uri")).raw[:3]) == ("image/jpeg", b"\xff\xd8\xff"), "those who have no key see it, too"
+    assert 0 < int(small.get("width")) <= 400 and int(small.get("height")) * 4 == int(small.get("width")) * 3
     with alice.ws() as socket:
         link = "https://files.example.net/a/b/dog.jpg"
         bob.send_raw(f"<message xmlns='{CLIENT}' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'>"
@@ -142,6 +246,14 @@ def test_bob_sees_a_picture_and_sends_one(app, xmpp):
         came = socket.expect("message.new")["payload"]
         assert (came["message_type"], came["attachments"][0]["size"], came["attachments"][0]["filename"]) \
             == ("file", 4711, "talk.ogg")
+        wave = base64.b64encode(bytes(range(64))).decode()
+        for number, (name, more, waveform) in enumerate((("voice-message.ogg", "", None), ("x.ogg", f"<voice xmlns='urn:trestle:voice:0' waveform='{wave}'/>", wave),
+                                                         ("y.ogg", f"<voice xmlns='urn:trestle:voice:0' waveform='{'A' * 200}'/>", None))):
+            bob.send_raw(f"<message xmlns='{CLIENT}' to='{alice.me()['jid']}' type='chat' id='{uuid.uuid4()}'>{more}"
+                         f"<file-sharing xmlns='{SFS}'><file xmlns='{FILE}'><name>{name}</name><media-type>audio/ogg</media-type></file>"
+                         f"<sources><url-data xmlns='http://jabber.org/protocol/url-data' target='https://files.example.net/{number}'/></sources></file-sharing></message>")
+            came = socket.expect("message.new")["payload"]
+            assert (came["message_type"], came["attachments"][0]["waveform"]) == ("voice", waveform), name
 
 
 def ready(user, file):
@@ -176,8 +288,31 @@ def test_pictures_are_made_smaller_and_say_nothing_else(app):
     broken = upload(alice, pictures.png(64, 64)[:-30])
     assert ready(alice, broken)["status"] == "error"
     attach(alice, talk, broken, status=409)
-    large = upload(alice, pictures.png(16, 16, claimed=(12000, 12000)))
-    assert ready(alice, large)["parts"] == []  # too large to be decoded, and what it is all the same
+    for large in (pictures.png(16, 16, claimed=(12000, 12000)), pictures.black_png(10000)):  # the latter has a hundred million
+        made = ready(alice, upload(alice, large))
+        assert (made["status"], made["parts"]) == ("complete", [])  # too large to be decoded, and what it is all the same
+    assert ready(alice, upload(alice, pictures.png(320, 200)))["parts"], "and the next one is made smaller"
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")
+def test_a_large_jpeg_shows_before_it_is_there(app, tmp_path):
+    alice = app("alice")
+    data = film(tmp_path, "p.jpg", "-f", "lavfi", "-i", "testsrc2=size=1280x720", "-frames:v", "1", "-q:v", "2")
+    shown = ready(alice, upload(alice, data, "p.jpg", "image/jpeg"))
+    parts = {p["name"]: p for p in shown["parts"]}
+    made = get(shown["download_url"]).raw
+    assert b"\xff\xc0" in data and b"\xff\xc0" not in made[:1000] and b"\xff\xc2" in made[:1000], "it is progressive now"
+    assert len(made) == shown["size"] and shown["sha256"] == hashlib.sha256(made).hexdigest()
+
+    def likeness(small, scale):
+        (tmp_path / "small").write_bytes(small)
+        done = subprocess.run(["ffmpeg", "-nostdin", "-i", tmp_path / "small", "-i", tmp_path / "p.jpg", "-lavfi",
+                               f"[1]scale={scale}:flags=area,format=yuv420p[a];[0]format=yuv420p[b];[a][b]ssim", "-f", "null", "-"], capture_output=True, text=True, check=True)
+        return float(done.stderr.rpartition("All:")[2].split()[0])
+    assert likeness(made, "1280:720") == 1
+    for name in ("600.webp", "600.jpeg"):
+        small = get(parts[name]["url"]).raw
+        assert likeness(small, f"600:{parts[name]['height']}") > 0.93 and len(small) < len(data) / 3, name
 
 
 def test_uploads_that_are_refused(app):
@@ -191,6 +326,8 @@ def test_uploads_that_are_refused(app):
     for _ in range(10):  # of 1 GiB
         alice.call(201, "POST", "/api/uploads", video)
     assert alice.call(507, "POST", "/api/uploads", video)["code"] == "quota"
+    beyond = app("cleo").call(413, "POST", "/api/uploads", {**video, "size": (100 << 20) + 1})
+    assert (beyond["code"], beyond["limit"]) == ("too_large", 100 << 20)
     bella = app("bella")
     lie = begin(bella, b"<html><script>alert(1)</script>", "cat.png", "image/png")
     wrong = bella.call(422, "PUT", lie["upload_url"], b"<html><script>alert(1)</script>", {"Content-Type": "image/png"})
@@ -209,6 +346,79 @@ def test_uploads_that_are_refused(app):
     gone = begin(bella, b"abc", "a.txt", "text/plain")
     assert bella.request("DELETE", gone["upload_url"]).status == 204
     assert bella.request("PUT", gone["upload_url"], b"abc").status == 410
+
+
+HARM = b"<html><script>alert(1)</script>"
+
+
+def test_no_name_leads_elsewhere(app):
+    """A name is what is shown and what saves are called: it names no folder, here or there, and ends no header."""
+    alice = app("alice")
+    for name, shown, link in (
+            ("../../etc/passwd", "passwd", "passwd"), ("..\\..\\boot.ini", "boot.ini", "boot.ini"), ("a/..", "file", "file"), ("..", "file", "file"),
+            ("/", "file", "file"), ("C:\\x\\", "file", "file"), ("%2e%2e%2fpasswd", "%2e%2e%2fpasswd", None), ('a"; filename="b.exe', 'a"; filename="b.exe', None),
+            ("a?b#c.txt", "a?b#c.txt", None), ("-rf", "-rf", None), ("\u202egpj.exe", "gpj.exe", "gpj.exe")):
+        file = upload(alice, b"abc", name, "text/plain")
+        assert file["filename"] == shown, name
+        path = file["download_url"].partition("/f/")[2]
+        assert path.count("/") == 1 and not set('?#%"\\') & set(path) and link in (None, path.rpartition("/")[2]), path
+        reply = get(file["download_url"])
+        kind, plain, *_ = reply.headers["content-disposition"].split("; ")
+        assert reply.raw == b"abc" and kind == "attachment" and reply.headers["content-disposition"].count('"') == 2, name
+        assert plain.startswith('filename="') and "filename*=UTF-8\'\'" in reply.headers["content-disposition"]
+        assert len(list(alice.stack.dir.glob(f"bridge/files/*/{file['id']}*"))) == 1, "the store knows no names"
+    for name in ("a\r\nSet-Cookie: b=c", "a\0.txt", "", " ", "\u202e", "x" * 256):
+        reply = alice.request("POST", "/api/uploads", {"filename": name, "size": 3, "mime_type": "text/plain"})
+        assert reply.status in (201, 422), (name, reply)
+        assert reply.status == 422 or not set("\r\n\0") & set(reply.json["file"]["filename"]), reply
+
+
+def test_what_is_two_things_at_once_is_one(app):
+    """Pictures that are pages or archives, too, come out as pictures; what is none is saved, whatever it begins with."""
+    alice = app("alice")
+    jpeg = pictures.JPEG[:2] + b"\xff\xfe" + (len(HARM) + 2).to_bytes(2, "big") + HARM + pictures.JPEG[2:] + b"PK\3\4" + HARM
+    gif = pictures.GIF[:-1] + b"\x21\xfe" + bytes([len(HARM)]) + HARM + b"\0;" + HARM
+    for data, type, name in ((pictures.png(64, 48, extra=pictures.chunk(b"tEXt", b"a\0" + HARM)) + b"PK\3\4" + HARM, "image/png", "a.html"),
+                             (jpeg, "image/jpeg", "a.js"), (gif, "image/gif", "a.html"), (pictures.WEBP + HARM, "image/webp", "a.zip")):
+        file = ready(alice, upload(alice, data, name, type))
+        reply = get(file["download_url"])
+        assert file["status"] == "complete" and HARM in data and HARM[:8] not in reply.raw and b"PK\3\4" not in reply.raw, type
+        assert (reply.headers["content-type"], reply.headers["x-content-type-options"]) == (type, "nosniff")
+        assert "sandbox" in reply.headers["content-security-policy"]
+    zeros = zlib.compressobj(9, wbits=31)
+    bomb = zeros.compress(bytes(50 << 20)) + zeros.flush()
+    for data, type in ((b"%PDF-1.7\n" + HARM, "application/pdf"), (b"PK\3\4" + HARM, "application/zip"), (HARM, "text/html"), (bomb, "application/gzip")):
+        file = ready(alice, upload(alice, data, "a.html", type))
+        reply = get(file["download_url"], Accept_Encoding="gzip")
+        assert reply.raw == data and "content-encoding" not in reply.headers, "nothing is unpacked"
+        assert reply.headers["content-type"] in (type, "application/octet-stream") and "html" not in reply.headers["content-type"]
+        assert reply.headers["content-disposition"].startswith("attachment;") and reply.headers["x-content-type-options"] == "nosniff"
+    # A picture that claims far more than it has, and one that is too wide.
+    for data in (pictures.png(4, 4, claimed=(4000, 4000)), pictures.png(9000, 9)):
+        file = ready(alice, upload(alice, data))
+        assert file["status"] in ("complete", "error") and file["parts"] == [], file
+    assert upload(alice, b"abc", "a.txt", "text/plain")["status"] == "complete"
+
+
+def test_what_is_not_whole_in_the_store_is_handed_out_to_nobody(app):
+    alice = app("alice")
+    data = os.urandom(200_000)
+    file = upload(alice, data, "a.bin", "application/octet-stream")
+    stored, = alice.stack.dir.glob(f"bridge/files/*/{file['id']}*")
+    bytes_ = bytearray(stored.read_bytes())
+    bytes_[150_000] ^= 1  # in the third of four segments
+    stored.write_bytes(bytes_)
+    assert get(file["download_url"], Range="bytes=0-99").raw == data[:100]
+    for range_ in ({}, {"Range": "bytes=140000-140009"}):
+        try:
+            reply = get(file["download_url"], **range_)
+        except (http.client.IncompleteRead, http.client.RemoteDisconnected, ConnectionResetError) as cut:
+            assert data.startswith(getattr(cut, "partial", b"")), "nothing wrong has come"
+        else:
+            assert reply.status >= 500, reply
+    stored.write_bytes(stored.read_bytes()[:-40_000])
+    with pytest.raises((http.client.IncompleteRead, http.client.RemoteDisconnected, ConnectionResetError)):
+        get(file["download_url"])
 
 
 def test_a_connection_that_breaks_loses_nothing(app):
@@ -244,6 +454,100 @@ def test_a_killed_bridge_has_what_it_answered(app, stack):
         assert get(alice.call(200, "GET", f"/api/files/{file['id']}")["download_url"]).raw == data
 
 
+def test_slow_uploads_end_and_go_on_and_a_full_disk_takes_nothing_half(running_stack, tmp_path):
+    store = tmp_path / "files"
+    store.mkdir()
+    full = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", store], check=False, capture_output=True).returncode == 0
+    if not full:
+        print("no disk that fills up: mount is not allowed here")
+    media = {"store": store, "key": "ab" * 32, "url": "http://files.test"}
+    try:
+        with Daemon(running_stack, options={"media": media, "http": {"idle_timeout": "5"}}) as daemon:
+            alice = App(daemon, "alice")
+            data = os.urandom(400_000)
+            made = begin(alice, data, "slow.bin", "application/octet-stream")
+            hanging = begin_put(alice, made, data[:100_000], len(data))
+            reply = hanging.getresponse()  # it is told, though it has not said all
+            assert (reply.status, json.loads(reply.read())["code"]) == (408, "upload_timeout")
+            hanging.close()
+            place = wait_for("what came is kept", lambda: int(alice.request("HEAD", made["upload_url"]).headers["upload-offset"]))[0]
+            assert place <= 100_000 and patch(alice, made, place, data[place:]).status == 204
+            def local(file):
+                return file["download_url"].replace("http://files.test", daemon.info["rest"])
+            assert get(local(get_file(alice, made["file"]))).raw == data
+            if full:
+                large = os.urandom(900_000)
+                other = begin(alice, large, "large.bin", "application/octet-stream")
+                refused = alice.call(507, "PUT", other["upload_url"], large, {"Content-Type": "application/octet-stream"})
+                assert refused["code"] == "quota", refused
+                left = int(alice.request("HEAD", other["upload_url"]).headers["upload-offset"])
+                assert left < len(large) and get_file(alice, other["file"])["status"] == "uploading"
+                assert get(local(get_file(alice, made["file"]))).raw == data, "what was acknowledged is whole"
+                subprocess.run(["mount", "-o", "remount,size=4m", store], check=True)
+                left = int(alice.request("HEAD", other["upload_url"]).headers["upload-offset"])
+                assert patch(alice, other, left, large[left:]).status == 204
+                assert get(local(get_file(alice, other["file"]))).raw == large
+    finally:
+        if full:
+            subprocess.run(["umount", "-l", store], check=True)
+
+
+def test_a_new_master_key_loses_nothing_whenever_it_is_killed(running_stack, tmp_path):
+    keys = tmp_path / "keys"
+    keys.touch(0o600)
+    keys.write_text("11" * 32 + "\n")
+    media = {"store": tmp_path / "files", "key_file": keys, "url": "http://files.test"}
+    with Daemon(running_stack, options={"media": media}) as daemon:
+        alice = App(daemon, "alice")
+        data = [os.urandom(70_000) for _ in range(8)]
+        files = [upload(alice, bytes_, f"{n}.bin", "application/octet-stream") for n, bytes_ in enumerate(data)]
+        def names():
+            return set(psql(daemon.info["database"], "SELECT DISTINCT key_name FROM files").split())
+        old = names()
+        keys.write_text("11" * 32 + "\n" + "22" * 32 + "\n")
+        for _ in range(3):
+            daemon.process.kill()
+            daemon.process.wait()
+            daemon.start()
+        daemon.wait_ready(link=False)
+        wait_for("all have the new key", lambda: not old & names(), 60)
+        daemon.terminate()
+        keys.write_text("22" * 32 + "\n")
+        daemon.start()
+        daemon.wait_ready(link=False)
+        for file, bytes_ in zip(files, data):
+            assert get(get_file(alice, file)["download_url"].replace("http://files.test", daemon.info["rest"])).raw == bytes_
+
+
+def test_keys_of_the_store_are_read_again_while_it_runs(running_stack, tmp_path):
+    """What is uploaded from then on has the new key; what had the old one is read all the same. A bad file changes nothing."""
+    keys = tmp_path / "keys"
+    keys.touch(0o600)
+    keys.write_text("11" * 32 + "\n")
+    media = {"store": tmp_path / "files", "key_file": keys, "url": "http://files.test"}
+    with Daemon(running_stack, options={"media": media}) as daemon:
+        alice, pid = App(daemon, "alice"), daemon.process.pid
+
+        def added(name):
+            file = upload(alice, name.encode(), name, "application/octet-stream")
+            return file, psql(daemon.info["database"], f"SELECT key_name FROM files WHERE id = '{file['id']}'").strip()
+
+        def renew(text, said):
+            keys.write_text(text)
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(said, lambda: f"event={said}" in daemon.logged())
+        first, old = added("first")
+        link = get_file(alice, first)["download_url"].replace("http://files.test", daemon.info["rest"])
+        renew("no key\n", "store-keys-kept")
+        assert added("second")[1] == old
+        renew("11" * 32 + "\n" + "22" * 32 + "\n", "store-keys-read")
+        third, new = added("third")
+        assert new != old and daemon.process.pid == pid and daemon.process.poll() is None
+        assert get(link).raw == b"first", "neither its key nor that of its link has gone"
+        for file, said in ((first, b"first"), (third, b"third")):
+            assert get(get_file(alice, file)["download_url"].replace("http://files.test", daemon.info["rest"])).raw == said
+
+
 def test_a_deleted_message_takes_its_files_along(app):
     alice, bella = app("alice"), app("bella")
     talk = alice.conversation_with(participant_id=bella.me()["id"])
@@ -259,6 +563,26 @@ def test_a_deleted_message_takes_its_files_along(app):
     alice.call(200, "DELETE", f"/api/files/{two['id']}")
     assert get(links[1]).status == 410
     assert bella.messages(talk)["items"][-1]["attachments"][0]["status"] == "removed"
+
+
+def test_moderators_alone_see_a_reported_file_that_was_deleted(app, backend):
+    alice, bella = app("alice"), app("bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    file = upload(alice, b"bad", "bad.txt", "text/plain")
+    said = attach(alice, talk, file)
+    link = said["attachments"][0]["download_url"]
+    report = bella.call(201, "POST", "/api/reports", {"file_id": file["id"], "reason": "illegal"})
+    alice.call(200, "DELETE", f"/api/messages/{said['id']}", **{"for": "everyone"})
+    assert get(link).status == 410
+    shown = backend.call(200, "GET", f"/api/moderation/reports/{report['id']}")
+    assert (shown["target_type"], [f["filename"] for f in shown["evidence"]["files"]]) == ("file", ["bad.txt"])
+    look = f"/api/moderation/files/{file['id']}/look"
+    for_moderators = backend.call(200, "POST", look)["download_url"]
+    seen = get(for_moderators)
+    assert (seen.raw, seen.headers["content-type"]) == (b"bad", "application/octet-stream")
+    backend.call(200, "PATCH", f"/api/moderation/reports/{report['id']}", {"state": "resolved"})
+    backend.call(404, "POST", look)
+    assert get(for_moderators).status == 410
 
 
 def get_file(user, file):
@@ -327,10 +651,68 @@ def test_nobody_gets_what_is_infected(stack, tmp_path):
         clamd.stop()
 
 
+def by_daemon(daemon, link):
+    return get(link.replace("http://files.test", daemon.info["rest"]))
+
+
+def test_a_classifier_sees_files_before_anybody_else(stack, tmp_path):
+    media = {"store": tmp_path / "files", "key": "ab" * 32, "url": "http://files.test", "classifier_secret": SECRET,
+             "classifier_failure": "hold"}
+    with Hook() as hook, Daemon(stack, options={"media": {**media, "classifier_url": hook.url}}) as daemon:
+        alice, bella = App(daemon, "alice"), App(daemon, "bella")
+        talk = alice.conversation_with(participant_id=bella.me()["id"])
+        hook.hold.add("cat.png")
+        hook.answers.update({"cat.png": {"verdict": "clean"}, "nude.png": {"verdict": "held", "reasons": ["nudity", 7, "x" * 101]},
+                             "plan.txt": {"verdict": "infected"}, "odd.txt": {"verdict": "fine"}, "down.txt": 500})
+        # It sees the picture as it will be, by links that end with the verdict; nobody else sees it.
+        data = pictures.png(400, 300, extra=pictures.chunk(b"tEXt", b"Comment\0at home, 52.1 N 4.3 E"))
+        file = upload(alice, data)
+        asked = hook.asked("cat.png")["data"]
+        assert (asked["file_id"], asked["mime_type"], asked["type"], asked["owner"]["id"]) == (file["id"], "image/png", "image", alice.me()["id"])
+        assert by_daemon(daemon, asked["url"]).raw == pictures.png(400, 300)
+        assert by_daemon(daemon, asked["preview_url"]).raw[:3] == b"\xff\xd8\xff"
+        waits = get_file(alice, file)
+        assert (waits["status"], waits["scan_status"], waits["download_url"]) == ("complete", "pending", None)
+        assert get(asked["url"].replace(".check.", ".300.jpeg.").replace("http://files.test", daemon.info["rest"])).status == 404
+        hook.release.set()
+        said = attach(alice, talk, file)
+        assert said["attachments"][0]["scan_status"] == "clean"
+        for link in (asked["url"], asked["preview_url"]):
+            assert by_daemon(daemon, link).status == 410
+        assert by_daemon(daemon, said["attachments"][0]["download_url"]).raw == pictures.png(400, 300)
+        # What is held is for moderators, what is infected for nobody; no answer, and none that makes sense, holds it.
+        nude = ready(alice, upload(alice, pictures.png(64, 64), "nude.png"))
+        plan, odd, down = (ready(alice, upload(alice, b"secret", name, "text/plain")) for name in ("plan.txt", "odd.txt", "down.txt"))
+        assert [f["scan_status"] for f in (nude, plan, odd, down)] == ["held", "infected", "held", "held"]
+        attach(alice, talk, nude, status=409)
+        attach(alice, talk, plan, status=422)
+        daemon.info["server_key"] = run_trestle("token", "--server-key", "m", "--scopes", "moderate", "--config", daemon.config)[1].strip()
+        key = Backend(daemon)
+        held = {f["id"]: f["reasons"] for f in key.call(200, "GET", "/api/moderation/files")["items"]}
+        assert held == {nude["id"]: ["nudity"], odd["id"]: ["classifier_unavailable"], down["id"]: ["classifier_unavailable"]}
+        key.call(200, "POST", f"/api/moderation/files/{nude['id']}/decide", {"decision": "release"})
+        assert attach(alice, talk, nude)["attachments"][0]["scan_status"] == "clean"
+        assert hook.contents().count("nude.png") == 1, "a moderator has decided"
+        assert not hook.wrong
+
+
+def test_files_wait_for_a_classifier_that_is_away(stack, tmp_path):
+    media = {"store": tmp_path / "files", "key": "ab" * 32, "url": "http://files.test", "classifier_secret": SECRET}
+    with Hook() as hook, Daemon(stack, options={"media": {**media, "classifier_url": hook.url}}) as daemon:
+        alice, bella = App(daemon, "alice"), App(daemon, "bella")
+        talk = alice.conversation_with(participant_id=bella.me()["id"])
+        hook.answers["a.txt"] = 503
+        file = upload(alice, b"harmless", "a.txt", "text/plain")
+        hook.asked("a.txt")
+        assert get_file(alice, file)["scan_status"] == "pending"
+        hook.answers["a.txt"] = {"verdict": "clean"}
+        assert attach(alice, talk, file)["attachments"][0]["scan_status"] == "clean"
+
+
 def test_a_room_hears_files_and_its_archive_has_them(app, bob):
     alice = app("alice")
     group = alice.call(201, "POST", "/api/groups", {"name": "Team", "members": [{"jid": bob.bare}]})
-    bob._client.register_plugin("xep_0313")
+    bob.plugin("xep_0313")
     seat = Seat(bob, group["jid"], "Bob")
     seat.enter()
     one, two = (upload(alice, b"text", name, "text/plain") for name in ("1.txt", "2.txt"))
@@ -371,6 +753,7 @@ def test_voices_and_videos(app, xmpp, tmp_path):
     heard = bob.expect_stanza("the voice", lambda s: s.id == said["id"] and s.name == "message")
     assert heard.body.endswith("/v.ogg") and oob(heard) == heard.body
     assert heard.child("urn:trestle:voice:0", "voice").get("waveform") == shown["waveform"]
+    assert 1900 < int(heard.child(SFS, "file-sharing").findtext(f"{{{FILE}}}file/{{{FILE}}}length")) < 2200, "in milliseconds"
     video = upload(alice, film(tmp_path, "w.webm", *PICTURE, *SOUND, "-c:v", "libvpx", "-c:a", "libopus"), "w.webm", "video/webm")
     made = ready(alice, video)
     assert (made["status"], made["mime_type"], made["width"], made["height"]) == ("complete", "video/mp4", 640, 360)
@@ -381,8 +764,64 @@ def test_voices_and_videos(app, xmpp, tmp_path):
     assert b"loci" in place
     copied = ready(alice, upload(alice, place, "p.mp4", "video/mp4"))
     assert b"loci" not in get(copied["download_url"]).raw and copied["status"] == "complete"
+    def still(seconds):
+        return film(tmp_path, f"{seconds}.mp4", "-f", "lavfi", "-i", "testsrc=size=64x64:rate=1", "-c:v", "libx264", "-pix_fmt", "yuv420p", seconds=seconds)
+    long = ready(alice, upload(alice, still(302), "long.mp4", "video/mp4"))
+    assert (long["status"], long["problem"]) == ("error", "it is too long"), "five minutes, and no more"
+    assert ready(alice, upload(alice, still(299), "short.mp4", "video/mp4"))["status"] == "complete"
+    speech = ready(alice, upload(alice, film(tmp_path, "s.ogg", *SOUND, "-c:a", "libopus", seconds=302), "s.ogg", "audio/ogg", purpose="voice"))
+    assert (speech["status"], speech["problem"]) == ("error", "it is too long")
     junk = ready(alice, upload(alice, b"\0\0\0\x18ftypmp42" + os.urandom(5000), "j.mp4", "video/mp4"))
     assert (junk["status"], junk["problem"]) == ("error", "it cannot be read")
+
+
+def ffmpeg_of(pid):
+    """The ffmpeg that the bridge PID has started, in whatever way, and that runs now."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name, _, rest = (folder / "stat").read_text().partition("(")[2].rpartition(")")
+            parents[int(folder.name)] = (name, int(rest.split()[1]))
+    for found, (name, parent) in parents.items():
+        while name == "ffmpeg" and parent in parents:
+            if parent == pid:
+                return found
+            parent = parents[parent][1]
+    return None
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")
+def test_a_killed_helper_costs_one_file_at_most(app, stack, tmp_path):
+    alice = app("alice")
+    data = film(tmp_path, "k.mkv", "-f", "lavfi", "-i", "testsrc=size=640x360:rate=25", "-c:v", "mpeg4", seconds=12)
+    video = upload(alice, data, "k.mkv", "video/x-matroska")
+    os.kill(wait_for("ffmpeg runs", lambda: ffmpeg_of(stack.pids()["bridge.0"]))[0], signal.SIGKILL)
+    made = ready(alice, video)
+    assert made["status"] in ("complete", "error") and (made["status"] == "error" or get(made["download_url"]).raw), made
+    assert ready(alice, upload(alice, pictures.png(400, 300)))["parts"], "others have theirs"
+    assert not stack.dead()
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")
+def test_a_video_that_names_others_gets_nothing_of_them(app, tmp_path):
+    """Lists of videos, which ffmpeg knows by what is in them: nobody follows them, to no file of this machine and no server."""
+    alice = app("alice")
+    secret = tmp_path / "secret.ts"
+    secret.write_bytes(film(tmp_path, "s.ts", *PICTURE, "-c:v", "libx264", "-pix_fmt", "yuv420p"))
+    secret.chmod(0o644)
+    with create_server(("127.0.0.1", 0)) as listener:
+        place = f"http://127.0.0.1:{listener.getsockname()[1]}/a.ts"
+        lists = {f"list of {what}": f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2.0,\n{what}\n#EXT-X-ENDLIST\n"
+                 for what in (place, secret, f"file://{secret}", f"concat:{secret}", f"subfile,,start,0,end,0,,:{secret}")}
+        lists.update({"concat": f"ffconcat version 1.0\nfile '{secret}'\n", "reference": f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {listener.getsockname()[1]} RTP/AVP 96\n"})
+        for what, text in lists.items():
+            for type in ("video/mp2t", "audio/x-mpegurl"):
+                made = ready(alice, upload(alice, text.encode(), "a.ts", type))
+                assert not made.get("duration_ms") and not made["parts"] and not made["width"], (what, type, made)
+                assert made["status"] == "error" or get(made["download_url"]).raw == text.encode(), (what, type, made)
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not here")
@@ -393,6 +832,7 @@ def test_videos_are_streams_of_two_sizes(app, tmp_path):
     made = ready(alice, upload(alice, large, "l.mp4", "video/mp4"))
     master = get(made["stream_url"])
     assert (master.status, master.headers["content-type"]) == (200, "application/vnd.apple.mpegurl")
+    assert master.headers["cache-control"].startswith("private, ") and seconds_of(master) <= 5400, "the links in it end, too"
     lines = master.raw.decode().splitlines()
     assert [line.rpartition("RESOLUTION=")[2] for line in lines if "RESOLUTION" in line] == ["1280x720", "640x360"]
     lists = [get(line).raw.decode().splitlines() for line in lines if line.startswith("http")]
@@ -455,6 +895,9 @@ def test_complete_files_lie_in_a_bucket(stack, tmp_path):
         bucket.stop()
         with pytest.raises(http.client.IncompleteRead):
             get(local(shown))
+        # What comes while it is away is taken, and lies here until it is back.
+        meanwhile = upload(alice, data, "b.bin", "application/octet-stream")
+        assert get(local(get_file(alice, meanwhile))).raw == data
 
 
 def test_the_later_of_two_parts_goes_on(app):

@@ -9,9 +9,9 @@ from conftest import stack_of
 from harness import fault
 from harness.database import database
 from harness.inbox import wait_for
-from harness.mam import everything, page, plain
+from harness.mam import everything, is_open, plain
 from harness.rest import App
-from harness.xmpp import CLIENT, MARKERS, XmppError
+from harness.xmpp import CLIENT, MARKERS
 
 REACTIONS = "urn:xmpp:reactions:0"
 CORRECT = "urn:xmpp:message-correct:0"
@@ -31,13 +31,7 @@ def running_stack(request, tmp_path_factory):
 def phone(xmpp):
     """bob's own client, whose archive is open."""
     client = xmpp("bob")
-
-    def opened():
-        try:
-            return page(client, max="0") is not None
-        except XmppError:
-            return False
-    wait_for("the archive is open", opened)
+    wait_for("the archive is open", lambda: is_open(client))
     return client
 
 

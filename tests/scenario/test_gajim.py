@@ -137,3 +137,20 @@ def test_a_picture_of_a_message_is_shown(alice, bob):
         attach(alice, talk, upload(alice, data, "cat picture.png"), content="Look!")
         bob.expect_row(alice.jid, "Look!")
         wait_for("the picture that Gajim shows", lambda: bob.file("cat-picture") == data)
+
+
+def test_a_call_to_gajim_is_refused_for_it_encrypts_none(alice, bob):
+    """It makes calls (by Farstream), but without DTLS, which browsers do not go without, and it is rung by no message (XEP-0353)."""
+    told = bob.ask("calls")
+    assert told["able"] and "urn:xmpp:jingle:apps:rtp:1" in told["features"]
+    assert not {"urn:xmpp:jingle:apps:dtls:0", "urn:xmpp:jingle-message:0"} & set(told["features"])
+    with alice.ws() as socket:
+        talk = befriend(alice, bob, socket)
+        expect_show(bob, alice, "online")
+
+        def refused():
+            reply = alice.request("POST", "/api/calls/initiate", {"conversation_id": talk["id"], "call_type": "audio"})
+            if reply.status == 201:  # what it can do is not known yet
+                alice.call(200, "POST", f"/api/calls/{reply.json['id']}/end", {})
+            return reply.status == 409 and reply.json["error_reason"] == "offline"
+        wait_for("the call is refused", refused)

@@ -9,6 +9,8 @@ from harness.dialect import DialectSocket
 from harness.pictures import png
 from harness.rest import Api, Backend
 
+pytestmark = pytest.mark.one_server
+
 
 
 def members(user, conversation, **query):

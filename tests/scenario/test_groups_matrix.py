@@ -10,7 +10,7 @@ from harness.pictures import png
 from harness.rest import Api
 from test_authorisation import PLAIN, ROWS, SOCKET_ITSELF, ask, in_an_hour, names_of, outcome_of, same
 
-pytestmark = pytest.mark.generated
+pytestmark = [pytest.mark.generated, pytest.mark.one_server]
 
 OUTSIDE, INSIDE = ("stranger", "removed", "banned"), ("member", "admin", "owner")
 NAMING = {"conversation_id", "message_id", "thread_id", "scheduled_id"}
@@ -43,8 +43,13 @@ TABLE = {
     "PATCH /api/scheduled/{scheduled_id}": (NO_SUCH, {"content": "Changed"}),
     "DELETE /api/scheduled/{scheduled_id}": (NO_SUCH, None),
     "GET /api/conversations/{conversation_id}/threads": (ALL, None),
+    "GET /api/conversations/{conversation_id}/polls": (ALL, None),
     "GET /api/conversations/{conversation_id}/media": (ALL, None),
     "GET /api/conversations/{conversation_id}/reports": (("not_found", "ok", "ok"), None),
+    "POST /api/conversations/{conversation_id}/export": (("ok", "conflict", "conflict"), None),
+    "GET /api/conversations/{conversation_id}/export": (ALL, None), # of the one that was just asked for
+    "POST /api/conversations/{conversation_id}/export/consent": (NO_SUCH, {"export_id": str(uuid.uuid4()), "consent": True}),
+    "GET /api/conversations/{conversation_id}/analytics": (("not_found", "ok", "ok"), None),
     "PATCH /api/threads/{thread_id}": (ALL, {"is_resolved": True}),
     "GET /api/messages/{message_id}": (ALL, None),
     "GET /api/messages/{message_id}/thread": (ALL, None),
@@ -52,6 +57,7 @@ TABLE = {
     "GET /api/messages/{message_id}/history": (ALL, None),
     "PATCH /api/messages/{message_id}": (NOBODY, {"content": "Changed"}),
     "DELETE /api/messages/{message_id}": (MANAGE, None),
+    "POST /api/messages/{message_id}/transcribe": (("conflict",) * 3, None),
     "POST /api/messages/{message_id}/translate": (("not_available",) * 3, {"to": "de"}),
     "POST /api/messages/{message_id}/forward": (ALL, lambda cast, user: {"conversation_ids": [cast.own(user)]}),
     "POST /api/messages/{message_id}/report": (ALL, {"reason": "spam"}),

@@ -12,6 +12,8 @@ from harness.raw import RawHttp
 from harness.rest import App, http_request
 from harness.watch import never_stalls, resident
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def talk(app):

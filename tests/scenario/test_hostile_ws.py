@@ -5,8 +5,11 @@ import struct
 
 import pytest
 
+from harness import alerts
 from harness.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawSocket, frame
 from harness.watch import metrics, never_stalls, resident
+
+pytestmark = pytest.mark.one_server
 
 
 def command(type, **payload):
@@ -119,18 +122,19 @@ def test_sockets_without_a_token_get_little(stack, pair, frames):
         raw.close()
 
 
-def test_a_reader_who_never_reads_is_closed_and_resumes(stack, pair):
+def test_readers_who_never_read_are_closed_and_resume(stack, pair):
     alice, bella, talk = pair
-    before = metrics(stack)["trestle_ws_slow_readers_closed_total"]
-    with RawSocket(stack, alice.token) as slow, alice.ws() as other, bella.ws() as hers:
+    seen, before = alerts.read(stack), metrics(stack)["trestle_ws_slow_readers_closed_total"]
+    with RawSocket(stack, alice.token) as slow, RawSocket(stack, alice.token), alice.ws() as other, bella.ws() as hers:
         memory, closed, sent = resident(stack), False, 0
         while not closed and sent < 1000:
             for _ in range(20):
                 hers.send("message", conversation_id=talk["id"], content="x" * 50_000)
                 sent += 1
             hers.sync()
-            closed = metrics(stack)["trestle_ws_slow_readers_closed_total"] > before
+            closed = metrics(stack)["trestle_ws_slow_readers_closed_total"] >= before + 2
         assert closed, sent
+        assert "TrestleSlowReaders" in alerts.firing(seen, alerts.read(stack)), "two each minute"
         other.expect("message.new", seq=sent)
         assert [f["payload"]["seq"] for f in other.frames("message.new")] == list(range(1, sent + 1))
         assert resident(stack) - memory < 32 * 1024 * 1024

@@ -166,7 +166,7 @@ def test_what_comes_by_xmpp_reaches_sockets_on_both(stack, app, sockets, xmpp):
     for n in range(30):
         bob.send_message(jid, f"number {n}")
     for socket in both:
-        socket.expect("message.new", content="number 29", timeout=20)
+        socket.expect("message.new", content="number 29")
         texts = [f["payload"]["content"] for f in socket.frames("message.new")]
         assert texts == [f"number {n}" for n in range(30)]
 
@@ -176,7 +176,7 @@ def test_either_instance_reaches_the_xmpp_user_in_order(stack, app, xmpp):
     alice = [app("alice", n) for n in (0, 1)]
     talk = alice[0].conversation_with(jid=bob.bare)
     sent = [alice[n % 2].send(talk, f"alternating {n}")["id"] for n in range(40)]
-    bob.expect_message("alternating 39", timeout=20)
+    bob.expect_message("alternating 39")
     first = list(dict.fromkeys(m.id for m in bob.inbox.received
                                if m.name == "message" and m.id in set(sent)))
     assert first == sent
@@ -283,7 +283,7 @@ def test_the_outbox_goes_on_without_redis(stack, app, xmpp):
     talk = alice.conversation_with(jid=bob.bare)
     stack.kill("redis")
     sent = [alice.send(talk, f"no redis {n}")["id"] for n in range(5)]
-    bob.expect_message("no redis 4", timeout=20)
+    bob.expect_message("no redis 4")
     got = [m.id for m in bob.inbox.received if m.name == "message" and m.id in set(sent)]
     assert list(dict.fromkeys(got)) == sent
     for n in (0, 1):
@@ -304,11 +304,11 @@ def test_a_paused_holder_is_fenced(stack, app, sockets, xmpp):
     try:
         sent += [alice[new].send(talk, f"second {n}")["id"] for n in range(5)]
         cluster.wait_holder(stack, [new])
-        bob.expect_message("second 4", timeout=20)
+        bob.expect_message("second 4")
     finally:
         cluster.resume(stack, old)
     sent += [alice[n % 2].send(talk, f"third {n}")["id"] for n in range(10)]
-    bob.expect_message("third 9", timeout=20)
+    bob.expect_message("third 9")
     got = [m.id for m in bob.inbox.received if m.name == "message" and m.id in set(sent)]
     assert list(dict.fromkeys(got)) == sent
     check_whole(socket, sent)
@@ -319,7 +319,7 @@ def test_a_paused_holder_is_fenced(stack, app, sockets, xmpp):
 def befriend(alice, bob):
     """Bob sees the presence of Alice, who is offline: she has written to him, so he may."""
     alice.send(alice.conversation_with(jid=bob.bare), "hello")
-    bob.expect_message("hello", timeout=20)
+    bob.expect_message("hello")
     bob.send_presence(alice.me()["jid"], "subscribe")
     bob.expect_presence(alice.me()["jid"], "unavailable")  # follows the permission
 
@@ -336,7 +336,7 @@ def test_presence_is_one_whichever_instance(stack, app, xmpp, sockets):
     wait_for("alice is online", lambda: shown()[-1:] == [None], 20)
     first.close()
     message = alice[1].send(alice[1].conversation_with(jid=bob.bare), "still here")
-    bob.expect_message(message["content"], timeout=20)
+    bob.expect_message(message["content"])
     third = sockets(alice[0])
     second.close()
     third.sync()
@@ -443,7 +443,7 @@ def test_an_orderly_end_hands_the_link_over_at_once(stack, app, xmpp):
     os.kill(stack.pids()[f"bridge.{old}"], signal.SIGTERM)
     stack.killed.add(f"bridge.{old}")
     alice.send(talk, "goes on")
-    bob.expect_message("goes on", timeout=20)
+    bob.expect_message("goes on")
     assert cluster.wait_holder(stack, [new]) == new
     wait_for("the link of rooms", lambda: cluster.metric(stack, new, "trestle_rooms_link_up") == 1)
     bob.ping(stack.rooms_domain)

@@ -3,7 +3,11 @@
 import datetime
 import uuid
 
+import pytest
+
 from harness import fault
+
+pytestmark = pytest.mark.one_server
 
 
 def shown(user, talk):

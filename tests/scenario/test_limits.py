@@ -12,6 +12,8 @@ from harness.rest import App, Backend, http_request
 from harness.session import Browser
 from harness.ws import Socket
 
+pytestmark = pytest.mark.one_server
+
 LIMITS = {"requests": "8/8", "messages": "5/4", "typing": "10/60", "server": "6/60", "signin": "3/60"}
 FEW = {"strangers": "3/3600", "search": "4/3600", "uploads": "2/3600"}
 
@@ -158,6 +160,26 @@ def test_a_page_that_was_left_open_locks_out_nobody_but_itself(daemon):
     assert login.status == 201, "somebody else at that address, or the same one in a new page"
 
 
+def test_paths_that_nobody_was_given_are_limited_by_address(stack):
+    """What is asked for without credentials, by a path that cannot be guessed: a link to a copy, the answer of a service."""
+    with Daemon(stack, options={"limits": {"guesses": "3/3600"}, "http": {"proxies": "127.0.0.1 ::1"}}) as daemon:
+        alice = App(daemon, "alice")
+        with alice.ws() as socket:
+            alice.call(202, "POST", "/api/account/exports", {})
+            ready = socket.expect("export.ready")["payload"]
+
+        def ask(method, path, address, body=None):
+            return http_request(daemon.info["rest"], method, path, body, headers={"X-Forwarded-For": address})
+        for _ in range(5):
+            assert ask("GET", ready["url"], "192.0.2.1").status == 200, "who has the link gets it, however often"
+        paths = itertools.count()
+        count, reply = use_up(lambda: ask("POST", f"/api/assist/none-{next(paths)}", "192.0.2.1", {"error": "x"}), wanted=404)
+        assert count == 3 and int(reply.headers["retry-after"]) > 60 and reply.headers["ratelimit-policy"] == '"guesses";q=3;w=3600'
+        assert ask("GET", "/api/exports/none", "192.0.2.1").status == ask("GET", ready["url"], "192.0.2.1").status == 429
+        assert ask("GET", "/api/exports/none", "192.0.2.2").status == 404, "others are not concerned"
+        assert [ask("GET", "/api/exports/none", "192.0.2.3").status for _ in range(4)] == [404] * 3 + [429]
+
+
 def test_beginning_sessions_is_limited(daemon):
     alice = App(daemon, "alice")
     count, reply = use_up(lambda: http_request(daemon.info["rest"], "POST", "/api/session", {"token": alice.token}),
@@ -266,7 +288,7 @@ def test_a_renewal_counts_as_a_request(daemon):
 def test_the_defaults_let_people_work(stack):
     defaults = {name: None for name in ("requests", "messages", "strangers", "conversations", "search", "uploads",
                                         "typing", "server", "signin", "calls", "signals", "reactions", "drafts", "groups", "pages",
-                                        "previews", "translations")}
+                                        "previews", "translations", "exports")}
     with Daemon(stack, options={"limits": defaults}) as daemon:
         browser = Browser(App(daemon, "alice"))
         rates = {rate["name"]: (rate["limit"], rate["window_seconds"]) for rate in browser.capabilities()["rates"]}
@@ -274,7 +296,7 @@ def test_the_defaults_let_people_work(stack):
                          "conversations": (10, 86400), "search": (30, 60), "uploads": (60, 3600), "typing": (120, 60),
                          "calls": (10, 60), "signals": (300, 60), "reactions": (120, 60),
                          "drafts": (120, 60), "groups": (60, 60), "reports": (60, 3600), "pages": (600, 60),
-                         "previews": (30, 60), "translations": (30, 60)}
+                         "previews": (30, 60), "translations": (30, 60), "exports": (5, 86400)}
 
 
 @pytest.mark.parametrize("value", ["100", "x", "100/0", "-1/60", "1/60/2", "", "1000001/60"])

@@ -15,6 +15,8 @@ from harness.inbox import wait_for
 from harness.rest import App
 from harness.stack import TOP
 
+pytestmark = pytest.mark.one_server
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -68,6 +70,23 @@ def test_who_came_what_was_sent_and_who_left(daemon):
     assert "secret text" not in everything and "Bearer" not in everything
 
 
+def test_each_message_on_a_socket_by_type_and_size(daemon):
+    daemon.configure({"log": {"level": "debug", "areas": "ws,config", "file": daemon.files / "trestle.log"}})
+    reload(daemon)
+    alice, bella = App(daemon, "alice"), App(daemon, "bella")
+    talk = alice.conversation_with(participant_id=bella.me()["id"])
+    with alice.ws() as socket:
+        session = socket.hello["payload"]["session"]
+        alice.send(talk, "the secret text")
+        socket.expect("message.new", content="the secret text")
+        socket.sync()
+        socket.refused("secret.command")
+    for name, type in (("frame", "ping"), ("frame", "unknown"), ("frame-sent", "message.new"), ("frame-sent", "pong"), ("frame-sent", "error")):
+        assert [line for line in lines(daemon, "trestle.log", f" event={name} type={type} bytes=", f" session={session}")
+                if "secret" not in line], (name, type)
+    assert "secret" not in (daemon.files / "trestle.log").read_text()
+
+
 def test_ids_that_are_hashed(daemon):
     daemon.configure({"log": {"ids": "hash"}})
     reload(daemon)
@@ -85,6 +104,13 @@ def test_ids_that_are_hashed(daemon):
     for name in ("trestle.log", "access.log"):
         for line in lines(daemon, name):
             assert not UUID.search(re.sub("request=" + UUID.pattern, "", line)), line
+    (daemon.files / "ids").write_text("another key, as long as the first one was\n")
+    reload(daemon)
+    with alice.ws():
+        pass
+    fresh = run_trestle("log-id", "--config", daemon.config, me)[1].strip()
+    assert fresh != shown
+    wait_for("the other key's digest", lambda: lines(daemon, "access.log", "event=disconnected", f"user={fresh}"))
 
 
 def test_hashing_wants_a_key(daemon):

@@ -78,3 +78,19 @@ def test_a_moderator_on_xmpp_takes_messages_away(app, xmpp):
         assert refusal(bob, room, request(third["id"])) == "item-not-found"
     assert [m["content"] for m in alice.messages(talk)["items"] if m["message_type"] != "system"] \
         == [None, None, "Not for who has left"]
+
+
+@pytest.mark.parametrize("rule, body, file", [({"media": "none"}, "https://files.example.net/a.png", True), ({"filter": "links"}, "see https://x.example", False)])
+def test_what_a_group_does_not_want_is_refused_to_people_on_xmpp(app, xmpp, rule, body, file):
+    alice, bob = app("alice"), xmpp("bob")
+    talk = alice.call(201, "POST", "/api/groups", {"name": "Us", "members": [{"jid": bob.bare}], "settings": {"moderation": rule}})
+    room = talk["jid"]
+    Seat(bob, room, "Bob").enter()
+    id = str(uuid.uuid4())
+    oob = f"<x xmlns='jabber:x:oob'><url>{body}</url></x>" if file else ""
+    bob.send_raw(f"<message xmlns='jabber:client' to='{room}' type='groupchat' id='{id}'><body>{body}</body>{oob}</message>")
+    refused = bob.expect_stanza("the refusal", lambda s: s.name == "message" and s.type == "error" and s.id == id)
+    assert "policy-violation" in repr(refused)
+    bob.send_raw(f"<message xmlns='jabber:client' to='{room}' type='groupchat' id='x{id}'><body>A word</body></message>")
+    bob.expect_stanza("the word", lambda s: s.type == "groupchat" and s.body == "A word")
+    assert [m["content"] for m in alice.messages(talk)["items"] if m["message_type"] == "text"] == ["A word"]

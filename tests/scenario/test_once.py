@@ -2,7 +2,11 @@
 """Idempotency-Key: what makes something happens once, and one request has one key."""
 import uuid
 
+import pytest
+
 from harness.rest import Backend
+
+pytestmark = pytest.mark.one_server
 
 
 def key(value):

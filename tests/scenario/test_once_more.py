@@ -9,6 +9,8 @@ import pytest
 
 from harness.stack import TOP
 
+pytestmark = pytest.mark.one_server
+
 FAKE = """
 import pathlib, pytest
 BEFORE = pathlib.Path(__file__).with_name("before")

@@ -6,10 +6,10 @@ import uuid
 
 import pytest
 from conftest import stack_of
-from harness import fault
+from harness import fault, smack
 from harness.database import database
 from harness.inbox import wait_for
-from harness.mam import everything, page, plain, query
+from harness.mam import everything, page, plain, query, refused
 from harness.stack import TOP
 from harness.xmpp import MAM, XmppError
 from xml.etree.ElementTree import Element, SubElement
@@ -62,12 +62,6 @@ def talk(sender, receiver, *bodies):
 def unique(word, count=1):
     key = uuid.uuid4().hex[:8]
     return [f"{word} {n} {key}" for n in range(count)]
-
-
-def refused(client, *fields, **rsm):
-    with pytest.raises(XmppError) as caught:
-        page(client, *fields, **rsm)
-    return caught.value.condition
 
 
 def test_one_id_for_both_ends_and_live(stack, bob, carol):
@@ -275,3 +269,12 @@ def test_the_spool_of_prosody(stack, tmp_path):
     done = subprocess.run(["lua5.4", script, TOP / "plugin/prosody/mod_storage_trestle/spool.lib.lua", tmp_path / "spool.json"],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_smacks_tests_of_mam(stack, tmp_path):
+    """The server's own module, with our archive behind it."""
+    outcomes, impossible, printed = smack.run(stack, tmp_path, ["org.jivesoftware.smackx.mam.MamIntegrationTest",
+                                                                "org.jivesoftware.smackx.mam.MamPrefsIntegrationTest"])
+    assert len(outcomes) >= 2 and all(outcomes.values()), f"{outcomes} {impossible}\n{printed[-20000:]}"

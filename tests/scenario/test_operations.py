@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program as its operator meets it: subcommands, signals, clear messages, discreet logs."""
+import base64
 import json
 import re
 import shutil
@@ -9,12 +10,16 @@ import time
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from harness.daemon import Daemon, free_port, psql, run_trestle
 from harness.fake_xmpp import FakeXmpp
 from harness.inbox import wait_for
 from harness.rest import App, http_request
 from harness.watch import metrics
+
+pytestmark = pytest.mark.one_server
 
 
 def test_check_config_says_what_is_wrong(stack, tmp_path):
@@ -77,7 +82,7 @@ def test_administrators_see_the_jobs(stack):
 def test_help_token_and_migrate(stack):
     status, text, _ = run_trestle("--help-options")
     assert status == 0 and "stanza_max" in text and "resume_max" in text
-    for option in ("--sample-config", "--man", "--version", "--help"):
+    for option in ("--sample-config", "--man", "--man-config", "--version", "--help"):
         assert run_trestle(option)[0] == 0
     assert run_trestle("nonsense")[0] == 2 or run_trestle("nonsense")[0] == 64
     status, token, _ = run_trestle("token", "--config", stack.info["config"], "--sub", "op-1", "--name", "Op")
@@ -203,6 +208,58 @@ def test_the_commands_read_keys_as_the_daemon_does(stack, tmp_path):
     finally:
         daemon.close()
         shutil.rmtree(daemon.dir)
+
+
+class SigningKey:
+    """A P-256 key: `token()` signs by it, `public()` is its entry in a JWK set."""
+
+    def __init__(self, kid):
+        self.key, self.kid = ec.generate_private_key(ec.SECP256R1()), kid
+
+    def public(self):
+        numbers = self.key.public_key().public_numbers()
+        return {"kty": "EC", "crv": "P-256", "kid": self.kid,
+                **{name: base64url(getattr(numbers, name).to_bytes(32, "big")) for name in "xy"}}
+
+    def token(self, daemon, sub):
+        claims = {"sub": sub, "exp": int(time.time()) + 600, "iat": int(time.time()), "iss": daemon.info["jwt"]["issuer"],
+                  "aud": daemon.info["jwt"]["audience"]}
+        text = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "ES256", "kid": self.kid}, claims))
+        pair = utils.decode_dss_signature(self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+        return text + "." + base64url(b"".join(number.to_bytes(32, "big") for number in pair))
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def test_a_rotated_jwk_set_is_read_again(stack, tmp_path):
+    """As the manual says: the new key beside the old one, then without it. A file that cannot be used changes nothing."""
+    old, new = SigningKey("old"), SigningKey("new")
+    file = tmp_path / "jwks.json"
+
+    def publish(*keys, said="event=keys-read"):
+        seen = daemon.logged().count(said)
+        file.write_text(json.dumps({"keys": [key.public() for key in keys]}))
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for("the keys are read", lambda: daemon.logged().count(said) > seen)
+
+    def status(key, sub):
+        return http_request(daemon.info["rest"], "GET", "/api/users/me",
+                            headers={"Authorization": f"Bearer {key.token(daemon, sub)}"}).status
+    file.write_text(json.dumps({"keys": [old.public()]}))
+    with FakeXmpp() as server, Daemon(stack, server.port, {"auth": {"key": None, "algorithm": "ES256", "jwks_file": file}},
+                                      secret=server.secret) as daemon:
+        server.wait_stream()
+        pid = daemon.process.pid
+        assert (status(old, "alice"), status(new, "dora")) == (200, 401)
+        publish(old, new)
+        assert (status(old, "alice"), status(new, "dora")) == (200, 200)
+        publish(said="event=keys-kept")
+        assert (status(old, "alice"), status(new, "dora")) == (200, 200), "an empty set is not used"
+        publish(new)
+        assert (status(old, "alice"), status(new, "dora")) == (401, 200)
+        assert daemon.process.pid == pid and daemon.process.poll() is None
 
 
 def test_a_wrong_component_secret_is_said_clearly(stack):

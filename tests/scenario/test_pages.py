@@ -11,6 +11,8 @@ from harness.inbox import wait_for
 from harness.raw import RawHttp
 from harness.rest import App, Backend, http_request
 
+pytestmark = pytest.mark.one_server
+
 SCRIPT = "export const a = 1;\n" * 50
 
 
@@ -31,7 +33,9 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def daemon(running_stack, root):
-    with Daemon(running_stack, options={"http": {"web_root": str(root)}, "session": {"cookie_secure": "false"}}) as daemon:
+    with Daemon(running_stack, options={"http": {
+            "web_root": str(root), "web_name": 'Ours "&" theirs', "web_sign_in": "https://app.example.org/chat", "web_errors": "https://errors.example.org/web"}, "session": {"cookie_secure": "false"}, "media": {
+            "store": root.parent / "files", "key": "ab" * 32, "url": "https://files.example.org", "cdn": "https://cdn.example.org"}}) as daemon:
         status, key, text = run_trestle("token", "--config", daemon.config, "--server-key", "pages", "--scopes", "tickets")
         assert status == 0, text
         daemon.info["server_key"] = key.strip()
@@ -48,6 +52,8 @@ def test_files_are_served_as_they_lie(daemon):
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["cache-control"] == "no-cache"
     policy = page.headers["content-security-policy"]
+    assert "img-src 'self' blob: https://files.example.org https://cdn.example.org; media-src 'self' blob: https://files" in policy
+    assert "connect-src 'self' https://files.example.org https://cdn.example.org https://errors.example.org/web; " in policy
     assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
     script = get(daemon, "/assets/main-1.js?x=1")
     assert script.raw.decode() == SCRIPT and "immutable" in script.headers["cache-control"]
@@ -57,6 +63,13 @@ def test_files_are_served_as_they_lie(daemon):
     assert again.status == 304 and again.raw == b""
     head = get(daemon, "/", "HEAD")
     assert head.status == 200 and head.raw == b"" and head.headers["content-length"] == str(len(page.raw))
+
+
+def test_the_client_is_told_of_its_deployment(daemon, root):
+    reply = get(daemon, "/config.json")
+    assert reply.status == 200 and reply.headers["content-type"] == "application/json" and reply.headers["cache-control"] == "no-cache"
+    assert json.loads(reply.raw) == {"name": 'Ours "&" theirs', "sign_in_url": "https://app.example.org/chat", "password": False, "errors": "https://errors.example.org/web",
+                                     "media": ["https://files.example.org", "https://cdn.example.org"]}
 
 
 @pytest.mark.parametrize("accepted, coding", [("gzip", "gzip"), ("gzip, br", "br"), ("br;q=0, gzip;q=0.5", "gzip"),

@@ -5,6 +5,8 @@ import urllib.parse
 
 import pytest
 
+pytestmark = pytest.mark.one_server
+
 TOTAL = 125
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A person at Profanity and an app user; the person's side is what is on the screen."""
+from harness.files import upload
 from harness.profanity import Profanity
 from harness.xmpp import XmppUser
+from test_files import attach
 
 
 def test_profanity_reads_and_answers(stack, app):
@@ -80,3 +82,18 @@ def test_profanity_shows_receipts(stack, app):
         erin.type(f"/msg {alice.me()['jid']} Have you got this?")
         socket.expect("message.new", content="Have you got this?")
         erin.wait("receipt", lambda: erin.unacknowledged("Have you got this?") is False)
+
+
+def test_profanity_shows_where_a_file_is_and_sends_such_a_link(stack, app):
+    alice = app("alice")
+    with Profanity(stack, "erin") as erin, alice.ws() as socket:
+        talk, name = alice.conversation_with(jid=erin.account["jid"]), alice.me()["jid"]
+        attach(alice, talk, upload(alice, b"what we meet for", "plans.txt", "text/plain"), content="The plans")
+        erin.expect(name)
+        erin.type(f"/msg {name}")
+        erin.expect("The plans")
+        erin.expect("/plans.txt")
+        link = "https://files.example.net/a/cat.jpg"
+        erin.type(f"See {link}")
+        came = socket.expect("message.new", conversation_id=talk["id"], content=f"See {link}")["payload"]
+        assert came["message_type"] == "text", "a link in a text is no file"

@@ -73,7 +73,15 @@ def test_help(erin):
     erin.type("/trestle react 1 x")
     erin.expect("This command wants an open chat or room.")
     erin.type("/help trestle")
-    screen = erin.expect("/trestle react <number>")
-    assert "/trestle admin <domain>" in screen
+    screen = erin.expect("/trestle admin app.example.org")  # the last line
+    assert "disappear <seconds>|off" in screen
+    erin.type("/trestle requests")
+    erin.expect("Not sent; /trestle service DOMAIN says whom to ask.")
+    erin.type("/trestle service app.example.org")
+    erin.expect("Commands of yours go to app.example.org.")
+    erin.type("/trestle accept 1")
+    erin.expect("There is no such number")
+    erin.type("/trestle requests")
+    erin.expect("Not done: ")  # whose account is not used in the app
     erin.type("/trestle nothing")
     erin.expect("Invalid usage")

@@ -10,6 +10,8 @@ from harness.database import database
 from harness.rest import App
 from harness.ws import Socket
 
+pytestmark = pytest.mark.one_server
+
 EVENTS = ("message.new", "message.read", "message.delivered", "message.failed")
 
 

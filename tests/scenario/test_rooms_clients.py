@@ -5,11 +5,15 @@ from types import SimpleNamespace
 from harness.dino import Dino
 from harness.gajim import Gajim
 from harness.profanity import Profanity
+from harness.xmpp import XmppUser
 from test_rooms import Group
 
 
 def account(stack, user):
-    """A person of the server, before their client runs."""
+    """A person of the server, before their client runs. What other tests have left for them to read is read: a client that shows it
+    first does not come to what this test is about."""
+    with XmppUser(stack, user) as person:
+        person.ping()
     return SimpleNamespace(bare=stack.account(user)["jid"])
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rooms and people of other servers, from a fake server that passes on anything: what is forged, what bounces, what is too much."""
 import contextlib
+import signal
 import uuid
 
 import pytest
@@ -44,7 +45,9 @@ def world(running_stack):
     with TwoLinks() as server, Daemon(running_stack, server.port, {"xmpp": {"rooms_domain": ROOMS}}, secret=server.secret) as daemon:
         server.wait_stream(2)
         wait_for("both links", lambda: http_request(daemon.info["admin"], "GET", "/readyz").json["parts"].get("rooms_link") == "up")
-        yield server, App(daemon, "alice")
+        alice = App(daemon, "alice")
+        alice.daemon = daemon
+        yield server, alice
 
 
 @pytest.fixture
@@ -102,6 +105,32 @@ def test_nobody_speaks_for_others(world, room):
     server.send(f"<message from='{CAROL}/x' to='{room['jid']}' type='groupchat' id='{uuid.uuid4().hex}'><body>it is me</body></message>")
     server.told(f"{CAROL}/x", "the own words", lambda s: s.body == "it is me")
     assert texts(alice, room) == ["it is me"]
+
+
+def test_rooms_take_nothing_while_messages_are_switched_off(world, room):
+    """Neither what is for everybody, nor a subject, nor what is for one; each is told, and nothing is kept or passed on."""
+    server, alice = world
+    server.enter(room["jid"], f"{CAROL}/x", "Carol")
+    server.enter(room["jid"], f"{DAVE}/x", "Dave")
+
+    def switch(value):
+        seen = alice.daemon.logged().count("event=features-switched")
+        alice.daemon.configure({"features": {"messages": value}})
+        alice.daemon.process.send_signal(signal.SIGHUP)
+        wait_for("the switch", lambda: alice.daemon.logged().count("event=features-switched") > seen)
+    switch("off")
+    try:
+        for to, type, inside in ((room["jid"], "groupchat", "<body>off</body>"), (room["jid"], "groupchat", "<subject>off</subject>"),
+                                 (f"{room['jid']}/Dave", "chat", "<body>off</body>")):
+            id = uuid.uuid4().hex
+            server.send(f"<message from='{CAROL}/x' to='{to}' type='{type}' id='{id}'>{inside}</message>")
+            refusal = server.told(f"{CAROL}/x", "the refusal", lambda s, id=id: s.type == "error" and s.id == id)
+            assert condition(refusal) == "service-unavailable", inside
+    finally:
+        switch("on")
+    server.send(f"<message from='{CAROL}/x' to='{room['jid']}' type='groupchat' id='{uuid.uuid4().hex}'><body>on again</body></message>")
+    heard = server.told(f"{DAVE}/x", "what is said", lambda s: s.body in ("off", "on again"))
+    assert heard.body == "on again" and texts(alice, room) == ["on again"]
 
 
 def test_what_a_presence_claims_is_not_believed(world, room):

@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+pytestmark = pytest.mark.one_server
+
 
 def search(user, query, **more):
     rest = "".join(f"&{name}={value}" for name, value in more.items())

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions by cookie, signing out, suspension: who is in, who is out, and how soon."""
+import concurrent.futures
 import datetime
+import re
 import time
 
 import pytest
@@ -8,11 +10,14 @@ import websockets
 
 from harness.daemon import Daemon
 from harness.database import database
+from harness.fake_host import BIND
 from harness.inbox import wait_for
 from harness.raw import RawHttp, RawSocket
-from harness.rest import App, Backend, http_request
+from harness.rest import Api, App, Backend, http_request
 from harness.session import COOKIE, Browser
 from harness.ws import Closed, Socket
+from harness.xmpp import XmppError
+from test_bound import make_world
 
 
 def closed(socket, reason):
@@ -29,6 +34,44 @@ def daemon(stack):
     with Daemon(stack, options={"session": {"cookie_secure": "true"},
                                 "http": {"origins": "https://app.example.org https://www.example.org"}}) as daemon:
         yield daemon
+
+
+def test_a_password_that_is_refused_before_it_is_tried(stack):
+    """Where no other server's accounts are used."""
+    api = Api(stack)
+    for _ in range(5):
+        assert status(api, "POST", "/api/session", body={"jid": "bob@example.org", "password": "correct horse battery staple"}) == 501
+
+
+def test_who_guesses_passwords_waits(running_stack):
+    """An address for all accounts that it tries, and an account for all addresses that it is tried from, also with many guesses at once."""
+    options = {"bound": {"login_by": "module"}, "limits": {"signin": "3/3600"}, "http": {"proxies": "127.0.0.1 ::1"}}
+    with make_world(running_stack, options) as (host, daemon), concurrent.futures.ThreadPoolExecutor(8) as pool:
+        names = [f"guessed{n}" for n in range(8)]
+        host.passwords.update((name, "right") for name in ("bob", "erin", *names))
+
+        def attempt(name, password, address):
+            return Api(daemon).request("POST", "/api/session", {"jid": f"{name}@example.org", "password": password},
+                                       {"X-Forwarded-For": address})
+
+        def guesses(names, addresses):
+            """How they end, and how many the server was asked about."""
+            before = asked()
+            return sorted(reply.status for reply in pool.map(attempt, names, ["wrong"] * 8, addresses)), asked() - before
+
+        def asked():
+            return host.asked.count(lambda s: s.has(BIND, "login"))
+
+        wait_for("the host is up", lambda: attempt("erin", "right", "192.0.2.1").status == 201)
+        assert guesses(names, ["192.0.2.1"] * 8) == ([401] * 3 + [429] * 5, 3)
+        reply = attempt("erin", "right", "192.0.2.1")
+        assert (reply.status, reply.json["code"], reply.json["detail"]) == (429, "rate_limited", "too many sign-ins have failed")
+        assert int(reply.headers["retry-after"]) > 1 and reply.headers["ratelimit-policy"] == '"signin";q=3;w=3600'
+        assert attempt("erin", "right", "192.0.2.2").status == 201, "somewhere else it may be tried"
+        assert guesses(["bob"] * 8, [f"192.0.2.{n}" for n in range(10, 18)]) == ([401] * 3 + [429] * 5, 3)
+        reply = attempt("bob", "right", "192.0.2.3")
+        assert (reply.status, reply.json["code"]) == (429, "rate_limited") and "ratelimit-policy" not in reply.headers
+        assert [attempt("erin", "right", "192.0.2.3").status for _ in range(4)] == [201] * 4, "who is right has not guessed"
 
 
 # -- cookies
@@ -360,21 +403,32 @@ def test_only_hosted_users_are_suspended_and_only_by_the_backend(stack, app, bac
     assert status(alice) == 200
 
 
-def test_a_suspended_user_looks_offline(stack, app, backend, xmpp):
+def answers(bob, address):
+    """What a message and a question to that address are answered with, but for whom they name."""
+    sent = bob.send_message(address, "For nobody")
+    bounce = bob.expect_stanza("the bounce", lambda s: s.name == "message" and s.type == "error" and s.id == sent)
+    with pytest.raises(XmppError) as refusal:
+        bob.disco_info(address)
+    return [re.sub("<[^<]*stanza-id[^>]*>", "", repr(s)).replace(s.id, "ID").replace(address, "ADDRESS")
+            for s in (bounce, refusal.value.stanza)]
+
+
+def test_people_on_xmpp_find_nobody_where_a_suspended_user_was(stack, app, backend, xmpp):
     alice, bob = app("alice"), xmpp("bob")
     talk = alice.conversation_with(jid=bob.bare)
     alice.send(talk, "Hello")
     user = alice.me()
     bob.expect_message("Hello", sender=user["jid"])
+    assert bob.disco_info(user["jid"])[0]  # it is remembered that alice is somebody
     with alice.ws() as socket:
         backend.call(200, "POST", f"/api/users/{user['id']}/suspend", {})
         closed(socket, "suspended")
-    bob.send_message(user["jid"], "For later")
+    nobody = answers(bob, f"nobody@{stack.info['component']['domain']}")
+    assert all("service-unavailable" in answer for answer in nobody)
+    assert answers(bob, user["jid"]) == nobody
     backend.call(200, "DELETE", f"/api/users/{user['id']}/suspend")
-    deadline = time.monotonic() + 10
-    while len(alice.messages(talk)["items"]) < 2:
-        assert time.monotonic() < deadline, "the message was not stored"
-        time.sleep(0.1)
+    bob.send_message(user["jid"], "Again")
+    wait_for("the message", lambda: [m["content"] for m in alice.messages(talk)["items"]] == ["Hello", "Again"])
 
 
 def test_secrets_are_not_logged(stack, app):

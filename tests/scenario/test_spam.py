@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What strangers write: built-in checks, the hook and its breaker, what moderators see; whom users restrict; verified phones."""
+import base64
+import hashlib
+import hmac
+import signal
 import threading
 import uuid
 
@@ -12,6 +16,8 @@ from harness.hook import SECRET, Hook
 from harness.inbox import wait_for
 from harness.rest import App
 from harness.watch import metrics
+
+pytestmark = pytest.mark.one_server
 
 LINKS = "see https://a.example https://b.example https://c.example"
 
@@ -79,6 +85,19 @@ def test_whom_a_user_restricts_notices_nothing(alice, bella):
     assert [r["user"]["id"] for r in bella.call(200, "GET", "/api/users/restricted")["items"]] == [alice.id]
     assert bella.request("PUT", f"/api/users/{bella.id}/restrict").status == 422
     assert bella.request("PUT", f"/api/users/{uuid.uuid4()}/restrict").status == 404
+
+
+def test_another_device_hears_whom_one_restricts_and_blocks(alice, bella):
+    alice.send(alice.conversation_with(participant_id=bella.id), "hello")
+    with bella.ws() as socket, alice.ws() as hers:
+        for method, path, blocked, restricted in (("PUT", "restrict", False, True), ("POST", "block", True, True),
+                                                  ("DELETE", "block", False, True), ("DELETE", "restrict", False, False)):
+            bella.call(200, method, f"/api/users/{alice.id}/{path}")
+            told = socket.expect("relation.updated", jid=alice.me()["jid"], blocked=blocked, restricted=restricted)
+            assert told["payload"]["user"]["id"] == alice.id and told["cursor"]
+        alice.send(alice.conversation_with(participant_id=bella.id), "still here")
+        hers.expect("message.new", content="still here")
+        assert not hers.frames("relation.updated"), "nobody else is told"
 
 
 def test_staff_restricts_who_then_may_not_begin_conversations(alice, bella, app, mona):
@@ -229,6 +248,48 @@ def test_an_answer_that_is_none_or_too_late_is_a_failure(stack, hook):
         hook.release.set()
 
 
+def test_a_secret_that_was_changed_is_read_again(stack, hook, tmp_path):
+    """That of the hook, and that of the relays; a file that says nothing leaves all as it was."""
+    secret, relays = tmp_path / "hook", tmp_path / "relays"
+    for file, text in ((secret, "another one"), (relays, "first")):
+        file.touch(0o600)
+        file.write_text(text)
+    with Daemon(stack, options={"spam": {"hook_url": hook.url, "hook_secret_file": secret, "hook_timeout": 5000},
+                                "calls": {"turn": "turn:127.0.0.1:9", "turn_secret_file": relays, "probe_interval": 0}}) as daemon:
+        ann, *others = pair(daemon, "ann", "ben", "cyd", "dan", "eva")
+        wrong, hook.wrong = hook.wrong, []
+
+        def asked(other):
+            talk, content = ann.conversation_with(participant_id=other.id), f"signed {uuid.uuid4()}"
+            before = len(hook.wrong)
+            ann.send(talk, content)
+            hook.asked(content)
+            return len(hook.wrong) == before
+
+        def renew(said):
+            seen = daemon.logged().count(said)
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(said, lambda: daemon.logged().count(said) > seen)
+
+        def relay_is(key):
+            relay = ann.call(200, "GET", "/api/calls/ice-servers")["ice_servers"][0]
+            right = hmac.digest(key.encode(), relay["username"].encode(), hashlib.sha1)
+            return relay["credential"] == base64.b64encode(right).decode()
+        assert not asked(others[0]) and relay_is("first")
+        secret.write_text(SECRET)
+        relays.write_text("second")
+        renew("event=keys-read")
+        assert asked(others[1]) and relay_is("second")
+        secret.write_text("")
+        relays.write_text("third")
+        renew("event=reload-failed")
+        assert asked(others[2]) and relay_is("second")
+        secret.write_text(SECRET)
+        renew("event=keys-read")
+        assert asked(others[3]) and relay_is("third")
+        hook.wrong = wrong
+
+
 def test_a_bridge_that_ends_waits_for_no_hook(stack, hook):
     with Daemon(stack, options={"spam": {"hook_url": hook.url, "hook_secret": SECRET, "hook_timeout": 5000}}) as daemon:
         ann, ben = pair(daemon)
@@ -245,3 +306,74 @@ def test_a_bridge_that_ends_waits_for_no_hook(stack, hook):
         hook.release.set()
         assert status == 0 and got[0].status == 201
         assert psql(daemon.info["database"], "SELECT source FROM spam_checks").strip() == "fallback"
+
+
+def test_every_text_of_app_users_is_asked_about_if_that_is_wanted(stack, hook):
+    with Daemon(stack, options={"spam": {"hook_url": hook.url, "hook_secret": SECRET, "hook_scope": "all", "hook_timeout": 5000}}) as daemon:
+        ann, ben = pair(daemon)
+        talk = ann.conversation_with(participant_id=ben.id)
+        said = ann.send(talk, f"hello {uuid.uuid4()}")
+        ben.send(talk, f"answer {uuid.uuid4()}")
+        group = ann.call(201, "POST", "/api/groups", {"name": "Us", "members": [{"user_id": ben.id}]})
+        for place in (talk, group):  # they talk with each other: nobody's business but that of such a hook
+            secret = f"card 4111 {uuid.uuid4()}"
+            hook.answers[secret] = {"action": "block", "reasons": ["card_number"]}
+            refused = ann.request("POST", f"/api/conversations/{place['id']}/messages", {"content": secret})
+            assert (refused.status, refused.json["code"], refused.json["detail"]) == (403, "forbidden", "card_number")
+            asked = hook.asked(secret)["data"]
+            assert (asked["scope"], asked["conversation_id"], asked["sender"]["id"]) == ("all", place["id"], ann.id)
+            ann.send(place, f"fine {uuid.uuid4()}")
+            edit = ann.request("PATCH", f"/api/messages/{said['id']}", {"content": secret})
+            plan = ann.request("POST", f"/api/conversations/{place['id']}/scheduled",
+                               {"content": secret, "scheduled_for": "2099-01-01T00:00:00Z"})
+            assert [(r.status, r.json["code"], r.json["detail"]) for r in (edit, plan)] == [(403, "forbidden", "card_number")] * 2
+            assert secret not in [m["content"] for m in ben.messages(place)["items"]]
+        rows = psql(daemon.info["database"], f"SELECT action, reason FROM audit WHERE actor = '{ann.id}' AND action = 'message.blocked'")
+        assert rows.split() == ["message.blocked|card_number"] * 6
+        # What says something without a text, too.
+        hook.answers[None] = {"action": "block", "reasons": ["poll"]}
+        plan = ann.request("POST", f"/api/conversations/{talk['id']}/scheduled", {
+            "poll": {"question": "card 4111?", "options": ["a", "b"]}, "scheduled_for": "2099-01-01T00:00:00Z"})
+        assert (plan.status, plan.json["code"], plan.json["detail"]) == (403, "forbidden", "poll")
+        assert hook.asked(None)["data"]["carries"]["poll"]["question"] == "card 4111?"
+        # By the socket, and in order behind what is still thought about.
+        slow = f"slow {uuid.uuid4()}"
+        hook.hold.add(slow)
+        with ann.ws() as socket, ben.ws() as told:
+            socket.send("message", id="1", conversation_id=talk["id"], content=slow)
+            socket.send("message", id="2", conversation_id=talk["id"], content="behind")
+            hook.asked(slow)
+            hook.release.set()
+            assert [socket.expect("ack")["id"] for _ in range(2)] == ["1", "2"]
+            heard = [told.expect("message.new")["payload"]["content"] for _ in range(2)]
+        assert heard == [slow, "behind"]
+        ann.call(200, "PATCH", f"/api/messages/{said['id']}", {"content": "fine as well"})
+        assert not hook.wrong
+
+
+def test_dangerous_links_are_refused_to_strangers_and_told_to_who_asks(stack, hook):
+    bad, good = (f"https://{word}-{uuid.uuid4().hex}.example/a" for word in ("bad", "good"))
+    hook.answers[bad] = {"matches": [{"threatType": "MALWARE", "threat": {"url": bad}, "cacheDuration": "300.5s"},
+                                     {"threatType": "MALWARE", "threat": {"url": "https://not-asked.example/"}}]}
+    with Daemon(stack, options={"spam": {"links_url": hook.url, "links_key": "k", "links_timeout": 5000}}) as daemon:
+        ann, ben = pair(daemon)
+        talk = ann.conversation_with(participant_id=ben.id)
+
+        def sent(content):
+            return ann.request("POST", f"/api/conversations/{talk['id']}/messages", {"content": content})
+        assert "event=spam-hook" not in daemon.logged(), "there is none"
+        assert sent("no link").status == 201
+        refused = sent(f"see {bad}!")
+        assert (refused.status, refused.json["code"]) == (403, "spam")
+        assert sent(f"see ({good}).").status == 201
+        row = psql(daemon.info["database"], f"SELECT reasons FROM spam_checks WHERE sender = '{ann.id}' AND action = 'block'")
+        assert "unsafe_link" in row
+        items = ann.call(200, "POST", "/api/links/check", {"urls": [bad, good, "https://not-asked.example/"]})["items"]
+        assert [(i["verdict"], i["reasons"]) for i in items] == [("blocked", ["unsafe"]), ("unknown", []), ("unknown", [])]
+        assert [hook.contents().count(url) for url in (bad, good)] == [1, 1], "what is known is not asked again"
+        ben.send(talk, "hello")
+        assert sent(bad).status == 201, "they talk with each other"
+        assert not any("webhook-signature" in head for head in hook.wrong), "there is no secret that could sign"
+        # Without an answer nothing is known, and nobody waits.
+        hook.answers["https://down.example/"] = 503
+        assert ann.call(200, "POST", "/api/links/check", {"urls": ["https://down.example/"]})["items"][0]["verdict"] == "unknown"

@@ -8,6 +8,8 @@ from harness.daemon import Daemon
 from harness.rest import Api, App, http_request
 from harness.sse import EventStream
 
+pytestmark = pytest.mark.one_server
+
 
 def pair(app):
     alice, bella = app("alice"), app("bella")

@@ -10,6 +10,8 @@ import pytest
 from harness.daemon import Daemon
 from harness.rest import App
 
+pytestmark = pytest.mark.one_server
+
 
 def pair(app):
     alice, bella = app("alice"), app("bella")

@@ -11,6 +11,8 @@ from harness.rest import App, Backend, http_request
 from harness.session import Browser
 from harness.ws import Closed, Socket
 
+pytestmark = pytest.mark.one_server
+
 TICKET = "/api/session/ticket"
 
 
@@ -48,7 +50,7 @@ def test_a_cookie_makes_tickets_too(app):
     with by_ticket(browser, ticket_of(browser)) as socket:
         assert socket.expect("hello")["payload"]["user"] == browser.me()
         browser.call(204, "DELETE", "/api/session")
-        assert socket.expect_close(4401, timeout=5).reason == "signed out"
+        assert socket.expect_close(4401).reason == "signed out"
 
 
 def test_a_ticket_ends_with_what_it_was_made_with(app):
@@ -60,7 +62,7 @@ def test_a_ticket_ends_with_what_it_was_made_with(app):
         browser.call(204, "DELETE", "/api/session")
         refused(alice, of_cookie)
         alice.call(204, "DELETE", "/api/session")
-        assert socket.expect_close(4401, timeout=5).reason == "signed out"
+        assert socket.expect_close(4401).reason == "signed out"
     refused(alice, unused)
     alice.token = alice.mint(exp=int(time.time()) - 56)  # 60 s of leeway: 4 s left
     with by_ticket(alice, ticket_of(alice)) as socket:
@@ -124,7 +126,7 @@ def test_a_server_key_makes_tickets_for_users(stack, app):
         assert socket.expect("hello")["payload"]["user"] == user
         acting.user = None
         acting.call(200, "POST", f"/api/users/{user['id']}/suspend", {})
-        assert socket.expect_close(4401, timeout=5).reason == "suspended"
+        assert socket.expect_close(4401).reason == "suspended"
     assert acting.request("POST", TICKET, {}).status == 403
     acting.call(200, "DELETE", f"/api/users/{user['id']}/suspend")
     acting.user = str(uuid.uuid4())

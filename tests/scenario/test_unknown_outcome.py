@@ -111,6 +111,25 @@ def test_a_bounce_is_told_although_its_answer_was_lost(stack, app, proxy):
         socket.expect("message.failed", message_id=sent["id"])
 
 
+def test_what_a_change_tells_is_told_although_its_answer_was_lost(stack, app, proxy):
+    alice, dora = app("alice"), app("dora")
+    talk = alice.conversation_with(participant_id=dora.me()["id"])
+    said = alice.send(talk, "how is that?")
+    with alice.ws() as socket:
+        proxy.keep_answer("change_apply")
+        asking = threading.Thread(target=lambda: dora.call(200, "PUT", f"/api/messages/{said['id']}/reactions/%F0%9F%91%8D"))
+        asking.start()
+        proxy.wait_kept()
+        wait_stored(stack, "SELECT count(*) FROM events WHERE type = 'message.reaction' AND payload::jsonb->>'message_id' = %s", said["id"])
+        proxy.cut()
+        proxy.release()
+        asking.join(20)
+        socket.expect("message.reaction", message_id=said["id"])
+        alice.send(talk, "marker")
+        socket.expect("message.new", content="marker")
+        assert socket.count("message.reaction", message_id=said["id"]) == 1
+
+
 def test_an_opened_conversation_is_answered(stack, app, proxy):
     """Create-or-get has no key, and needs none."""
     alice, dora = app("alice"), app("dora")

@@ -89,10 +89,9 @@ def test_slixmpps_plugin_uploads(app, bob):
     domain = domain_of(alice)
     assert domain in bob.disco_items(bob.bare.partition("@")[2])  # where clients look; the plugin's own look fails with this Python
     data = os.urandom(50_000)
-    bob._client.register_plugin("xep_0363")
+    plugin = bob.plugin("xep_0363")
 
     async def upload():
-        plugin = bob._client["xep_0363"]
         plugin.upload_service, plugin.max_file_size = JID(domain), 10 ** 8
         return await plugin.upload_file("noise.bin", size=len(data), content_type="application/octet-stream",
                                         input_file=io.BytesIO(data), timeout=10)

@@ -4,6 +4,8 @@ import uuid
 
 import pytest
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def alice(app):

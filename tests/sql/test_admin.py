@@ -72,6 +72,99 @@ def test_a_suspension_ends_by_itself(db, cast):
         "user_id": alice, "suspended": False, "suspended_at": None, "until": None, "reason": None}
 
 
+# ---- Who is suspended, to people on XMPP
+
+def came(db, **more):
+    return db.receive({"to": "alice@app.example.org", **more})[0]["outcome"]
+
+
+def silent(db, peer):
+    row, = db.rows("SELECT known, peer_hosted FROM relation_view('alice@app.example.org', %s, NULL)", peer)
+    return not row["known"]
+
+
+@pytest.mark.parametrize("began", [True, False], ids=["they talk", "a stranger"])
+def test_what_xmpp_says_to_who_is_suspended_is_refused(db, cast, began):
+    alice, bob = cast[:2]
+    assert not began or came(db) == 0
+    db.one("SELECT user_suspend(%s, 'why', NULL)", alice)
+    had = db.one("SELECT count(*) FROM messages")
+    assert came(db) == 2 and came(db, sender="tybalt@example.org") == 2
+    assert came(db, to="bob@app.example.org") == 0, "that is somebody else"
+    assert db.one("SELECT count(*) FROM messages") == had + 1
+    assert not db.rows("SELECT FROM users WHERE jid = 'tybalt@example.org'"), "nobody was made for it"
+    # App users are told nothing: what they write waits.
+    talk = db.conversation(bob, alice)
+    assert db.store({"conversation": talk, "sender": bob})[0]["outcome"] == 0
+    assert silent(db, "romeo@example.org") and not silent(db, "bob@app.example.org")
+    db.one("SELECT user_restore(%s)", alice)
+    assert came(db) == 0 and not silent(db, "romeo@example.org")
+
+
+def test_what_xmpp_does_to_messages_of_who_is_suspended_is_nothing(db, cast):
+    alice = cast[0]
+    row, = db.receive({"to": "alice@app.example.org", "body": "one", "foreign_id": "first"})
+    place = {"from": "romeo@example.org", "to": "alice@app.example.org", "id": "first", "origin": new_id(), "stanza": "second",
+             "window": 86400}
+
+    def arrives():
+        return [db.change(name, None, **place, **more)["outcome"] for name, more in (
+            ("edit_arrived", {"body": "two"}), ("reactions_arrived", {"emoji": ["👍"]}), ("retraction_arrived", {}),
+            ("timer_arrived", {"seconds": 60}))]
+    db.one("SELECT user_suspend(%s, 'why', NULL)", alice)
+    assert arrives() == [2, 2, 2, 2] and db.one("SELECT body FROM messages WHERE id = %s", row["id"]) == "one"
+    db.one("SELECT user_restore(%s)", alice)
+    assert arrives() == [0, 0, 0, 0]
+
+
+def test_who_is_suspended_is_asked_for_nothing_and_shows_nothing(db, cast):
+    alice = cast[0]
+
+    def stanza(kind, peer="romeo@example.org"):
+        return db.change("contact_stanza", alice, type=kind, peer=peer)["result"]["answer"]
+
+    def probe():
+        return db.one("SELECT answer FROM contact_probe(%s, 'romeo@example.org')", alice)
+    db.rows("INSERT INTO contacts (user_id, peer, from_peer) VALUES (%s, 'romeo@example.org', true)", alice)
+    assert probe() == "presence"
+    db.one("SELECT user_suspend(%s, 'why', NULL)", alice)
+    assert probe() == "unavailable"
+    assert stanza("subscribe", "tybalt@example.org") == stanza("subscribe") == "none"
+    assert not db.rows("SELECT FROM contacts WHERE peer = 'tybalt@example.org'")
+    assert db.change("guest_invited", None, to="alice@app.example.org", inviter="romeo@example.org", room="room@muc.example.org",
+                     by_room=False)["outcome"] == 4
+    assert stanza("unsubscribe") == "unavailable", "what they take back is taken back"
+    db.one("SELECT user_restore(%s)", alice)
+    assert probe() == "unsubscribed" and stanza("subscribe") == "none"
+    assert db.rows("SELECT FROM contacts WHERE peer = 'romeo@example.org' AND pending_in")
+
+
+@pytest.mark.parametrize("way", ["clock", "action", "shorter", "deleted"])
+def test_it_ends_for_xmpp_when_the_suspension_ends(db, cast, way):
+    alice, _, boss = cast
+
+    def act(seconds=None):
+        return db.change("moderation_act", boss, type="suspend", user=alice, reason="why", duration_seconds=seconds, actor="boss")
+    if way == "clock":
+        db.one("SELECT user_suspend(%s, 'why', clock_timestamp() - interval '1 second')", alice)
+        assert came(db) == 0
+        return
+    first = act(3600)["result"]["id"]
+    assert came(db) == 2
+    if way == "deleted":
+        db.change("users_delete", boss, users=[alice])
+        assert db.one("SELECT suspended_until FROM users WHERE id = %s", alice) is None and came(db) == 2
+        return
+    if way == "shorter":
+        longer = act()["result"]["id"]
+        db.change("moderation_undo", boss, action_id=longer)
+        assert came(db) == 2, "the shorter one goes on"
+        assert db.one("SELECT u.suspended_until = a.suspended_until FROM users u JOIN user_access a ON a.user_id = u.id"
+                      " WHERE u.id = %s", alice)
+    db.change("moderation_undo", boss, action_id=first)
+    assert came(db) == 0
+
+
 def test_users_are_named_by_id_address_or_own_id(db, cast):
     alice = cast[0]
     for reference in (alice, "alice@app.example.org", "0"):
@@ -183,3 +276,119 @@ def test_what_is_decided_goes_in_its_time(db, cast):
     assert reaped() == [(2, False)]
     assert values(db.rows("SELECT id FROM reports")) == [(still_open,)]
     assert {i for i, in values(db.rows("SELECT id FROM moderation_actions"))} == {appealed, held}, f"{warned} is over"
+
+
+# ---- Files that are reported, and what the audit shows
+
+def say(db, talk, user, **more):
+    row, = db.store({"conversation": talk, "sender": user, **more})
+    assert row["outcome"] == 0, row
+    return str(row["id"])
+
+
+def picture(db, user):
+    return str(db.one("INSERT INTO files (id, user_id, state, purpose, kind, name, type, size, key, path) VALUES (%s, %s, 'complete',"
+                      " 'attachment', 'image', 'a.png', 'image/png', 10, 'k', %s) RETURNING id", new_id(), user, new_id()))
+
+
+@pytest.mark.parametrize("by", ["file_id", "message_id"])
+def test_a_file_that_was_reported_stays_for_moderators_until_that_is_decided(db, cast, by):
+    alice, bob, boss = cast
+    talk, file = db.conversation(alice, bob), picture(db, alice)
+    message = say(db, talk, alice, body=None, details={"attachments": [file]})
+
+    def report(user, **target):
+        return db.change("report", user, **target, reason="nsfw")
+    target = {by: file if by == "file_id" else message}
+    assert report(boss, **target)["outcome"] == 2 == report(alice, **target)["outcome"]
+    if by == "file_id":
+        assert report(bob, file_id=new_id())["outcome"] == 2
+    done = report(bob, **target)
+    assert done["outcome"] == 0 and report(bob, **target)["outcome"] == 1
+    shown = json.loads(db.one("SELECT report_get(%s)", done["result"]["id"]))
+    assert (shown["target_type"], shown["target_id"]) == (by[:-3], target[by])
+    assert [f["file_id"] for f in shown["evidence"]["files"]] == [file] and shown["offender_id"] == alice
+    assert [m["message_id"] for m in shown["evidence"]["messages"]] == [message]
+
+    def serve():
+        return db.one("SELECT state FROM file_serve(%s, NULL)", file)
+    db.change("message_delete", alice, message_id=message, **{"for": "everyone"}, stanza=new_id(), window=3600)
+    assert serve() == "reported" and db.one("SELECT name FROM file_held(%s)", file) == "a.png"
+    assert db.rows("SELECT * FROM file_due(10)") == [], "its bytes stay"
+    assert db.change("report_state", boss, report_id=done["result"]["id"], state="resolved", actor="boss")["outcome"] == 0
+    assert serve() == "gone" and not db.rows("SELECT * FROM file_held(%s)", file)
+    assert [str(row["id"]) for row in db.rows("SELECT * FROM file_due(10)")] == [file]
+    db.rows("SELECT file_gone(ARRAY[%s]::uuid[])", file)
+    assert not db.rows("SELECT FROM report_files") and not db.rows("SELECT FROM files")
+
+
+def test_admins_see_of_the_evidence_what_they_see_in_the_group(db, cast):
+    alice, bob, boss = cast
+    group = db.change("group_create", alice, id=new_id(), name="G", settings={"history": "hidden"}, members=[{"user_id": bob}])["result"]["conversation"]["id"]
+    say(db, group, bob, body="before")
+    db.change("members_add", alice, conversation_id=group, members=[{"user_id": boss}], domain="app.example.org")
+    db.rows("UPDATE members SET role = 'admin' WHERE user_id = %s", boss)
+    last = say(db, group, bob, body="after")
+    assert db.change("report", alice, message_id=last, reason="spam")["outcome"] == 0
+
+    def seen(user):
+        page = json.loads(db.one("SELECT report_list_of_group(%s, %s, NULL, 10, NULL)", user, group))
+        return [m["content"] for m in page["items"][0]["messages"] if m["content"]]
+    assert seen(alice) == ["before", "after"] and seen(boss) == ["after"]
+
+
+def test_what_is_there_already_is_no_more_at_the_ceiling(db, cast):
+    alice, bob = cast[:2]
+    db.rows("INSERT INTO spam_domains (domain, added_by) SELECT n || '.example', '' FROM generate_series(1, 100000) n")
+
+    def add(*domains):
+        return db.change("spam_domains_add", None, domains=list(domains), actor="a")["outcome"]
+    assert add("1.example", "2.example") == 1 and add("1.example", "new.example") == 3
+    db.rows("INSERT INTO user_limits (user_id, name, rate) SELECT %s, n::text, '1/1' FROM generate_series(1, 10000) n", alice)
+
+    def limit(user, name):
+        return db.change("admin_limit", None, user=user, limit=name, rate="2/2")["outcome"]
+    assert limit(alice, "7") == 0 and limit(bob, "messages") == 3
+    assert db.one("SELECT rate FROM user_limits WHERE name = '7'") == "2/2"
+
+
+def test_the_audit_is_found_by_time_and_read_by_who_may(db, cast):
+    alice, _, boss = cast
+    db.rows("INSERT INTO audit (at, action) SELECT '2026-01-01'::timestamptz + n * interval '1 hour', 'n' || n FROM generate_series(0, 240) n")
+
+    def rows(since, until, user=None, key=None):
+        return [json.loads(r["line"])["action"] if r["id"] else None for r in db.rows(
+            "SELECT * FROM audit_rows(%s, %s, NULL, NULL, 500, 0, %s, %s)", since, until, user, key)]
+
+    def listed(since, until):
+        page = json.loads(db.one("SELECT audit_list(%s, %s, NULL, NULL, NULL, 500, NULL)", since, until))
+        return [item["action"] for item in page["items"]][::-1]
+    for since, until, first, last in (("2026-01-03", "2026-01-03T02:00:00Z", 48, 50), (None, "2026-01-01T03:00:00Z", 0, 3),
+                                      ("2026-01-10T22:00:00Z", None, 238, 241), ("2026-02-01", None, 0, 0), (None, "2025-01-01", 0, 0)):
+        wanted = [f"n{n}" for n in range(first, last)]
+        assert rows(since, until) == wanted == listed(since, until), (since, until)
+    assert rows("2026-01-11", None, user=boss) == ["n240"] and rows("2026-01-11", None, user=alice) == [None]
+    db.rows("UPDATE users SET staff = '{}' WHERE id = %s", boss)
+    assert rows("2026-01-11", None, user=boss) == [None]
+    db.rows("INSERT INTO server_keys (name, digest, scopes) VALUES ('k', decode(repeat('ab', 32), 'hex'), '{audit}')")
+    key = "abababab-abab-abab-abab-abababababab"
+    assert rows("2026-01-11", None, key=key) == ["n240"]
+    db.rows("UPDATE server_keys SET revoked_at = now()")
+    assert rows("2026-01-11", None, key=key) == [None]
+
+
+def test_sign_ins_of_staff_stand_there_once_a_day_and_failures_always(db, cast):
+    alice, _, boss = cast
+
+    def came(whole, *tries):
+        rows = [{"user": None, "kind": "token", "problem": None, "address": "a", "count": 1, **t} for t in tries]
+        return db.one("SELECT audit_sign_ins(%s, %s)", json.dumps(rows), whole)
+    assert came(False, {"user": alice}, {"user": boss}, {"user": boss, "address": "b"}, {"user": new_id()}) == 2
+    assert came(False, {"user": boss}) == 0 and came(True, {"user": alice}, {"user": boss}) == 1
+    assert came(False, {"problem": "bad token", "count": 7}, {"user": alice, "problem": "the user is suspended"}) == 2
+    assert values(db.rows("SELECT actor_name, action, outcome, reason, details->>'count' FROM audit ORDER BY id DESC LIMIT 2"))[::-1] == [
+        ("", "signin.failed", "refused", "bad token", "7"),
+        ("alice@app.example.org", "signin.failed", "refused", "the user is suspended", "1")]
+    db.rows("ALTER TABLE audit DISABLE TRIGGER audit_keep")
+    db.rows("UPDATE audit SET at = at - interval '25 hours'")
+    assert came(False, {"user": boss}) == 1

@@ -133,6 +133,21 @@ def test_an_own_id_of_the_app_lets_the_account_in(db):
     assert (row["jid"], row["kind"]) == (BOB, "bound")
 
 
+def test_a_claim_lets_one_account_of_one_id_in(db):
+    def sign_in(subject, jid, issued=0):
+        return [(row["jid"], row["kind"], row["state"]) for row in
+                db.rows("SELECT * FROM bound_token_sign_in(%s, %s, gen_random_uuid(), %s)", subject, jid, issued)]
+
+    assert sign_in("app-bob", BOB) == sign_in("app-bob", BOB) == [(BOB, "bound", 0)]
+    assert sign_in("app-bob", CAROL) == sign_in("app-carol", BOB) == []
+    db.user("alice")
+    assert sign_in("alice", CAROL) == [], "a user of the app stays one"
+    assert sign_in("app-alice", f"alice@{DOMAIN}") == [], "and no token takes her address"
+    bob = db.one("SELECT id FROM users WHERE jid = %s", BOB)
+    db.rows("SELECT user_suspend(%s, NULL)", bob)
+    assert sign_in("app-bob", BOB) == [(BOB, "bound", 2)]
+
+
 def test_the_contact_list_is_the_servers(db, bob):
     def contacts():
         return {row["peer"]: (row["to_peer"], row["from_peer"], row["ask"])
@@ -151,9 +166,12 @@ def test_the_contact_list_is_the_servers(db, bob):
 def test_the_block_list_is_the_servers(db, bob):
     def blocks():
         return {row["peer"] for row in db.rows("SELECT peer FROM blocks WHERE user_id = %s", bob)}
-    db.change("bound_blocks", bob, change="list", items=[CAROL, EVE])
+    def told(done):
+        return [(e["payload"]["jid"], e["payload"]["blocked"]) for e in done["events"] or () if e["type"] == "relation.updated"]
+    assert told(db.change("bound_blocks", bob, change="list", items=[CAROL, EVE])) == [(None, False)], "several at once"
     assert blocks() == {CAROL, EVE}
-    db.change("bound_blocks", bob, change="removed", items=[EVE])
+    assert told(db.change("bound_blocks", bob, change="removed", items=[EVE])) == [(EVE, False)]
+    assert told(db.change("bound_blocks", bob, change="removed", items=[EVE])) == []
     db.change("bound_blocks", bob, change="added", items=["x@example.org"])
     assert blocks() == {CAROL, "x@example.org"}
     assert sent(db) == []  # what the server says is not said to it again
@@ -239,3 +257,14 @@ def test_a_room_that_is_blocked_is_left_alone(db, bob):
     db.one("INSERT INTO blocks (user_id, peer) VALUES (%s, 'conference.example.org') RETURNING 1", bob)
     bookmarks(db, bob, item())
     assert known(db, bob) == {ROOM: (True, False)} and db.rows("SELECT FROM guest_seats") == []
+
+
+def test_what_an_account_said_here_comes_back_as_itself(db, bob):
+    """A poll goes out as a text, and the account's server hands it on under the id that it has."""
+    alice = db.user("alice")
+    talk = db.conversation(bob, alice)
+    said = say(db, talk, bob)["id"]
+    db.rows("UPDATE messages SET kind = 'poll', body = NULL, details = '{\"poll\": {\"question\": \"q\"}}' WHERE id = %s", said)
+    came, = db.rows("SELECT outcome, id FROM message_receive(ARRAY[%s]::uuid[], ARRAY[%s], ARRAY[%s], ARRAY['q 1. a'], ARRAY[%s]::uuid[], "
+                    "ARRAY[%s], ARRAY['x'], ARRAY[true], ARRAY['<message/>'], ARRAY[false])", said, BOB, f"alice@{DOMAIN}", said, f"{BOB}/x")
+    assert (came["outcome"], came["id"]) == (1, said)

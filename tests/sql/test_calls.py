@@ -245,6 +245,16 @@ def test_somebody_on_xmpp_calls(db):
     assert stranger["result"]["row"]["status"] == "missed" and stranger["result"]["row"]["silent"]
 
 
+def test_who_is_suspended_is_not_called_by_people_on_xmpp(db, pair):
+    """As if nobody was there; who uses the app is told nothing, and calls in vain. Afterwards it is as before."""
+    alice, bob, conversation = pair
+    db.one("SELECT user_suspend(%s, 'why', NULL)", alice)
+    assert arrive(db)["outcome"] == 2 and not db.rows("SELECT FROM calls") and not db.rows("SELECT FROM messages")
+    assert initiate(db, bob, conversation)["result"]["call"]["status"] == "ringing"
+    db.one("SELECT user_restore(%s)", alice)
+    assert arrive(db)["outcome"] == 0
+
+
 def test_resuming_shows_what_still_holds(db, pair, ringing):
     alice, bob, _ = pair
     kinds = [row["type"] for row in db.resume(bob, 0) if row["type"]]

@@ -96,6 +96,28 @@ def test_votes_are_counted_and_the_last_word_counts(db, three):
     assert (item["message_type"], item["content"], item["metadata"]) == ("poll", None, seen(three, message, 2))
 
 
+def listed(talk, user=0, state=None, limit=50, before=None):
+    """Their ids, and next; None: there is no such conversation."""
+    rows = talk.db.rows("SELECT (message).id AS id, more, next FROM poll_page(%s, %s, %s, %s, %s)",
+                        talk.users[user], talk.id, state, limit, before)
+    assert not rows or rows[0]["more"] == (rows[0]["next"] is not None)
+    return ([str(row["id"]) for row in rows[1:]], rows[0]["next"]) if rows else None
+
+
+def test_polls_are_found_again(db, three):
+    say(three, {"type": "location", "location": BERLIN})
+    first, second, third = poll(three), poll(three, user=1), poll(three)
+    assert listed(three, 2) == ([third, second, first], None)
+    db.change("poll_close", three.users[1], message_id=second)
+    assert listed(three, 2, "open") == ([third, first], None) and listed(three, 2, "closed") == ([second], None)
+    assert listed(three, 2, limit=2)[0] == [third, second] and listed(three, 2, limit=2, before=int(listed(three, 2, limit=2)[1])) == ([first], None)
+    db.change("message_delete", three.users[0], message_id=third, **{"for": "all"})
+    assert listed(three, 2) == ([second, first], None)
+    db.rows("UPDATE members SET cleared_seq = 3 WHERE user_id = %s", three.users[2])
+    assert listed(three, 2) == ([second], None) and listed(three) == ([second, first], None)
+    assert db.rows("SELECT FROM poll_page(%s, %s, NULL, 9, NULL)", db.user("dora"), three.id) == []
+
+
 def test_several_where_several_may_be(db, two):
     message = poll(two, multiple=True)
     assert vote(two, 1, message, 3, 1, 1)["outcome"] == 0 and result(two, message, 1) == ([1, 0, 1], [1, 3], 1, False)
@@ -282,7 +304,8 @@ def test_it_stops_when_it_is_time_or_asked_to(db, romeo):
     assert db.change("location_stop", romeo.users[0], message_id=message)["outcome"] == (1 if end == "asked" else 1)
 
 
-@pytest.mark.parametrize("until", [ahead(hours=-1), ahead(hours=25), "9999-01-01T00:00:00.000Z"])
+@pytest.mark.parametrize("until", [ahead(hours=-1), ahead(hours=25), "9999-01-01T00:00:00.000Z"],
+                         ids=["over", "too late", "never"])
 def test_when_it_cannot_be_live(db, two, until):
     row = share(two, live_until=until)
     assert (row["outcome"], json.loads(row["refusal"])["pointer"]) == (6, "/location")

@@ -142,7 +142,7 @@ def test_what_is_deleted_is_nowhere(three):
     edit(three, 1, "the secret words", said)
     three.react(2, "👍", message=said)
     db.change("star", cleo, message_id=said)
-    db.rows("SELECT search_index(500)")
+    db.rows("SELECT behind FROM search_index(500)")
     done = delete(three, 1, said)
     assert done["outcome"] == 0 and done["result"] == {"message_id": said, "deleted": "everyone"}
     assert {e["payload"]["reason"] for e in done["events"]} == {"sender"}

@@ -236,7 +236,7 @@ def test_settings_say_who_may(group):
     done = g.change("conversation_update", g.alice, settings={"who_can_send": "admins_only", "who_can_add": "everyone"})
     shown = done["result"]["settings"]
     assert shown == {"who_can_send": "admins_only", "who_can_add": "everyone", "history": "visible", "max_members": 256,
-                     "public": False, "moderation": {"filter": "off", "slow_mode_seconds": 0, "new_member_wait": 0}}
+                     "public": False, "moderation": {"filter": "off", "slow_mode_seconds": 0, "new_member_wait": 0, "media": "all"}}
     assert [event["users"] for event in done["events"] if event["type"] == "conversation.updated"] == [[user] for user in g.users]
     assert g.say(g.bob)["outcome"] == 5 and g.say(g.alice)["outcome"] == 0
     g.set(g.alice, g.carol, permissions=["send_messages"])
@@ -251,7 +251,7 @@ def test_settings_say_who_may(group):
     ({"max_members": 2.5}, "/settings/max_members"), ({"nonsense": 1}, "/settings/nonsense"), ({"public": "yes"}, "/settings/public"),
     ({"moderation": 1}, "/settings/moderation"), ({"moderation": {"slow_mode_seconds": -1}}, "/settings/moderation/slow_mode_seconds"),
     ({"max_members": 8.0}, "/settings/max_members"), ({"moderation": {"new_member_wait": 0.0}}, "/settings/moderation/new_member_wait"),
-    ({"moderation": {"media": "none"}}, "/settings/moderation/media")])
+    ({"moderation": {"media": "some"}}, "/settings/moderation/media")])
 def test_settings_that_are_none_are_said(group, settings, pointer):
     for done in (group.change("conversation_update", group.alice, settings=settings),
                  make(group.db, group.alice, [group.bob], settings=settings)):
@@ -267,6 +267,24 @@ def test_what_is_moderated_waits_or_is_refused(db, rooms):
     assert g.say(g.bob)["outcome"] == 5
     g.change("conversation_update", g.alice, settings={"moderation": {"new_member_wait": 0}})
     assert g.say(g.bob, "write to me@example.com")["outcome"] == 5 and g.say(g.bob, "hello. again")["outcome"] == 0
+
+
+def file_of(db, user):
+    return db.one("INSERT INTO files (id, user_id, state, purpose, kind, name, type, size, key) VALUES (%s, %s, 'complete', 'attachment', 'image',"
+                  " 'a.png', 'image/png', 10, 'k') RETURNING id", new_id(), user)
+
+
+@pytest.mark.parametrize("rule, newcomer, member, admin", [("all", 0, 0, 0), ("members", 5, 0, 0), ("none", 5, 5, 0)])
+def test_files_are_wanted_or_not(db, rooms, rule, newcomer, member, admin):
+    g = Group(db, moderation={"media": rule})
+    db.rows("UPDATE members SET joined_at = now() - interval '25 hours' WHERE user_id = %s", g.carol)
+
+    def sends(user):
+        row, = db.store({"conversation": g.id, "sender": user, "body": None, "details": {"attachments": [file_of(db, user)]}})
+        assert row["outcome"] != 5 or json.loads(row["refusal"]) == {"pointer": "/attachments", "detail": "files are not wanted in this group"}
+        return row["outcome"]
+    assert [sends(g.bob), sends(g.carol), sends(g.alice)] == [newcomer, member, admin]
+    assert g.say(g.bob)["outcome"] == 0, "texts are"
 
 
 @pytest.mark.parametrize("details", [

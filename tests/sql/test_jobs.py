@@ -11,8 +11,8 @@ def add(db, key="", kind="a.b", due=NOW, payload=None, on=None):
     db.rows(f"SELECT job_add(%s, %s, {due}, %s)", kind, key, json.dumps(payload or {}), on=on)
 
 
-def take(db, limit=10, seconds=60, kinds=("a.b",), on=None):
-    return db.rows("SELECT * FROM job_take(%s, %s, %s)", list(kinds), [seconds] * len(kinds), limit, on=on)
+def take(db, limit=10, seconds=60, kinds=("a.b",), taker="one", on=None):
+    return db.rows("SELECT * FROM job_take(%s, %s, %s, %s)", list(kinds), [seconds] * len(kinds), limit, taker, on=on)
 
 
 def end(db, job, seconds=None, failed=None, payload=None, on=None):
@@ -52,6 +52,29 @@ def test_a_run_that_took_too_long_ends_nothing(db):
     assert second["attempts"] == 2
     assert end(db, first) is False and len(listed(db)["items"]) == 1
     assert end(db, second) is True and listed(db)["items"] == []
+
+
+def test_what_somebody_was_at_who_is_gone_is_begun_again_at_once(db):
+    def release(*present):
+        return db.one("SELECT job_release(%s)", list(present))
+    add(db, "1")
+    add(db, "2")
+    gone, = take(db, limit=1, taker="gone")
+    here, = take(db, limit=1, taker="here")
+    assert release("gone", "here", "new") == 0 and take(db) == []
+    assert release("here", "new") == 1
+    again, = take(db, taker="new")
+    assert (again["key"], again["attempts"]) == (gone["key"], 2)
+    assert end(db, gone) is False and end(db, here) is True and end(db, again) is True
+
+
+def test_what_may_be_the_reason_for_each_end_is_not_begun_at_once_for_ever(db):
+    add(db, "1")
+    for n in range(3):
+        take(db, taker=f"gone {n}")
+        assert db.one("SELECT job_release('{new}')") == 1
+    assert len(take(db, taker="gone 3")) == 1
+    assert db.one("SELECT job_release('{new}')") == 0 and take(db, taker="new") == []
 
 
 def test_asked_for_anew_while_it_runs_it_runs_again(db):

@@ -157,7 +157,7 @@ def test_by_ids(big):
 def test_by_words(big, indexed):
     """From the blocks of search, and from what is not in them yet; oldest first, as all pages."""
     if indexed:
-        while big.one("SELECT search_index(20000)") > 100:
+        while big.one("SELECT behind FROM search_index(20000)") > 100:
             pass
     shown = big.rows("SELECT m.id, seq FROM messages m WHERE conversation_id = %s AND kind <> 'system' AND m.body ~ '^text 90'"
                      " ORDER BY seq", big.conversation)

@@ -51,6 +51,29 @@ def one(db):
     server.connection.close()
 
 
+def own(db, owner=BOB, limit=50, **query):
+    """(outcome, whether there is more, ids) of a page as the bridge reads it of an account's archive."""
+    head, *rows = db.rows("SELECT * FROM mam_own_page(%s, %s, %s)", owner, json.dumps(query), limit)
+    return head["outcome"], head["more"], [str(row["id"]) for row in rows]
+
+
+def test_the_bridge_reads_an_archive_whose_server_leaves_it(db, one):
+    assert own(db) == (0, False, []) and own(db, after=[str(uuid.uuid4())])[0] == 2
+    ids = [one.append(body=f"n{n}", stamp=f"2026-01-01T10:0{n}:00Z", peer=CAROL if n != 2 else ERIN) for n in range(5)]
+    other = one.append(owner=CAROL, peer=BOB)
+    assert own(db) == (0, False, ids) and own(db, limit=2) == (0, True, ids[:2]) and own(db, limit=0) == (0, True, [])
+    assert own(db, limit=2, backward=True) == (0, True, ids[3:]) and own(db, limit=2, backward=True, before=[ids[3]]) == (0, True, ids[1:3])
+    assert own(db, after=[ids[1], ids[0]], before=[ids[4], ids[3]])[2] == [ids[2]]
+    assert own(db, **{"with": CAROL})[2] == [*ids[:2], *ids[3:]] and own(db, ids=[ids[4], ids[0], other])[2] == [ids[0], ids[4]]
+    at = 1767261600 * 1000000
+    assert own(db, start=at + 60000000, end=at + 120000000)[2] == ids[1:3]
+    assert own(db, after=[other])[0] == own(db, before=[str(uuid.uuid4())])[0] == 2
+    assert [str(row["id"]) for row in db.rows("SELECT * FROM mam_own_ends(%s)", BOB)] == [ids[0], ids[4]]
+    assert db.rows("SELECT * FROM mam_own_ends('nobody@example.org')") == []
+    with refused("42501"):  # the server's role may not
+        one.rows("SELECT * FROM mam_own_page(%s, '{}', 1)", CAROL)
+
+
 @contextlib.contextmanager
 def refused(code):
     with pytest.raises(psycopg2.Error) as caught:
@@ -406,6 +429,31 @@ def test_old_things_are_removed(db, one):
     assert row["removed"] == 1 and row["more"]
     row, = db.rows("SELECT * FROM reap_archives(%s, 86400, 100)", json.dumps(row["payload"]))
     assert row["removed"] == 1 and len(one.ids(BOB)) == len(one.ids(CAROL)) == 1
+
+
+def test_old_things_stay_while_there_is_a_legal_hold(db, one):
+    one.append(owner=BOB, stamp="2020-01-01T00:00:00Z", origin="old")
+    bob = db.one("SELECT user_remote(%s)", BOB)
+    assert db.change("hold", None, user=str(bob), reason="case 7")["outcome"] == 0
+    assert db.one("SELECT removed FROM reap_archives('{}', 86400, 100)") == 0 == one.one("SELECT mam_trim(%s, now(), NULL, 100)", BOB)
+    db.change("hold_release", None, user=str(bob))
+    assert db.one("SELECT removed FROM reap_archives('{}', 86400, 100)") == 1
+
+
+def test_what_somebody_erased_has_said_is_a_tombstone(db, one):
+    for owner in (BOB, CAROL):
+        for direction, peer in (("in", ERIN), ("out", ERIN)):
+            one.append(owner=owner, peer=peer, direction=direction, body=f"{direction} secret", origin=direction)
+    erin, carol = (db.one("SELECT user_remote(%s)", jid) for jid in (ERIN, CAROL))
+    db.change("hold", None, user=str(carol), reason="case 7")
+    assert db.change("user_erase", None, user=ERIN, reason="x", actor="boss")["outcome"] == 0
+    some = "SELECT erase_archives(u, 1) AS more FROM users u WHERE u.id = %s"
+    assert [db.one(some, erin), db.one(some, erin)] == [True, False], "so many at a time"
+    while db.change("user_erase_step", None, user_id=str(erin))["result"]["more"]:
+        pass
+    left = sorted(row["stanza"].split("<body>")[1].split("<")[0] for row in db.rows("SELECT stanza FROM mam_stanzas"))
+    assert left == ["in secret", "out secret", "out secret"], "what carol was told stays while there is a hold on her"
+    assert db.one("SELECT count(*) FROM mam_holders WHERE gone") == 1 and len(one.ids(BOB)) == 1
 
 
 def test_what_the_doctor_says(db, one):

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from conftest import DOMAIN, new_id
+from test_reactions import Talk
 
 
 class Writer:
@@ -87,6 +88,37 @@ def test_arrivals_opens_and_marks_take_their_turn_as_well(db):
             assert thread.is_alive(), "did not wait for the log"
         holder.commit()
         thread.join()
+
+
+REAPERS = {"reap_messages": "'{}', 5", "reap_groups": "0, 5", "reap_entries": "'{}', 100", "reap_events": "0, 5",
+           "reap_removed": "0, 5", "reap_reports": "0, 5", "reap_spam": "0, 5", "reap_scheduled": "0, 5", "reap_retold": "5"}
+
+
+@pytest.mark.parametrize("reaper", REAPERS)
+def test_what_removes_rows_that_changes_touch_takes_its_turn_first(db, reaper):
+    """While it waits for the log, no row is locked: whoever has the log gets each."""
+    talk = Talk(db, "alice", "bella", "cleo")
+    ended = Talk(db, "dora", "emil", "flora")
+    for n in range(8):
+        db.change("react", talk.users[0], message_id=talk.say("old", sender=n % 2), emoji="👍")
+        ended.say("old", sender=n % 2)
+    db.rows("UPDATE members SET role = 'owner' WHERE conversation_id = %s AND user_id = %s", ended.id, ended.users[0])
+    assert db.change("group_destroy", ended.users[0], conversation_id=ended.id)["outcome"] == 0
+    db.rows("UPDATE messages SET created_at = created_at - interval '100 days' WHERE conversation_id = %s", talk.id)
+    db.rows("UPDATE events SET at = at - interval '1 day'")
+    assert db.change("retention_expire", None, ids=[str(talk.id)], seconds=86400)["outcome"] == 0
+    holder, other, watcher = db.connect(autocommit=False), db.connect(), db.connect()
+    db.rows("SELECT FROM log_head FOR UPDATE", on=holder)
+    pid, removed = db.one("SELECT pg_backend_pid()", on=other), []
+    thread = threading.Thread(target=lambda: removed.append(db.one(f"SELECT removed FROM {reaper}({REAPERS[reaper]})", on=other)))
+    thread.start()
+    while not db.one("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", pid, on=watcher):
+        assert thread.is_alive(), "did not wait for the log"
+    for table in ("conversations", "members", "messages", "reactions", "entries", "events", "purges", "threads"):
+        db.rows(f"SELECT FROM {table} FOR UPDATE NOWAIT", on=holder)
+    holder.commit()
+    thread.join()
+    assert removed and (removed[0] > 0 or reaper not in ("reap_messages", "reap_groups", "reap_events")), "there was something to remove"
 
 
 def test_reader_by_position_misses_nothing_among_busy_writers(db):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No query of the daemon walks a table, and a page costs the same however long the history is."""
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -92,12 +94,14 @@ def calls(db):
         ("change_conversation_open", "%s, '{\"jid\": \"r4@example.org\"}'", (user,)),
         ("change_conversation_open", "%s, '{\"participant\": 17}'", (user,)),
         ("change_conversation_appear", "NULL, %s", (json.dumps({"conversation_ids": [conversation]}),)),
+        ("change_conversation_rest", "%s, %s", (user, json.dumps({"conversation_ids": [conversation]}))),
         ("change_conversation_hide", "%s, %s", (user, json.dumps({"conversation_id": conversation}))),
         ("change_conversation_update", "%s, %s", (user, json.dumps({"conversation_id": conversation,
                                                                     "pinned": True}))),
         ("conversation_get", "%s, %s", (user, conversation)),
         ("conversation_list", "%s, 50, NULL, NULL, 'all', NULL", (user,)),
         ("conversation_list", "%s, 50, NULL, NULL, 'unread', 'r4'", (user,)),
+        ("conversation_list", "%s, 50, 100000, NULL, 'archived', NULL", (user,)), ("conversation_list", "%s, 50, NULL, 1, 'all', NULL", (user,)),
         ("message_get", "%s, %s", (user, middle)), ("message_history", "%s, %s", (user, middle)),
         ("thread_list", "%s, %s, 50, NULL", (user, conversation)),
         ("thread_page", "%s, %s, 50, NULL", (user, middle)), ("reap_removed", "86400, 100", ()),
@@ -129,7 +133,7 @@ def calls(db):
         ("relation_view", "'h4@' || %s, %s, NULL", (DOMAIN, conversation)),
         ("relation_view", "'h4@' || %s, NULL, to_jsonb(%s::text)", (DOMAIN, user)),
         ("relation_view", "'nobody@' || %s, 'r4@example.org', NULL", (DOMAIN,)),
-        ("presence_partners", "%s, NULL, 100", (user,)),
+        ("presence_partners", "%s, NULL, 100", (user,)), ("presence_partners_many", "ARRAY[%s]::uuid[], 100", (user,)),
         ("relation_blocked", "%s, 50, NULL", (user,)), ("privacy_get", "%s", (user,)),
         ("presence_partners", "%s, NULL, 2000", (user,)), ("presence_partners", "%s, %s, 1", (user, user)),
         ("contact_announce", "%s, true, 0, '', 100", (user,)),
@@ -143,14 +147,23 @@ def calls(db):
         ("session_renew", "md5('s4')::uuid, 60", ()), ("unread_count", "%s", (user,)),
         ("session_find", "md5('s4')::uuid", ()), ("session_close", "%s, md5('s4')::uuid", (user,)),
         ("session_close_all", "%s, %s, 1800000000000000", (user, new_id())),
-        ("job_add", "'a.b', 'c', now()", ()), ("job_ensure", "'{a.b,c.d}'", ()), ("job_take", "'{a.b}', '{60}', 4", ()),
+        ("job_add", "'a.b', 'c', now()", ()), ("job_ensure", "'{a.b,c.d}'", ()), ("job_take", "'{a.b}', '{60}', 4, 'x'", ()), ("job_release", "'{x}'", ()),
         ("job_end", "'a.b', '', 1, 60, NULL, NULL", ()), ("job_state", "", ()), ("job_list", "NULL, 50, NULL", ()),
         ("reap_events", "60, 100", ()), ("reap_users", "'{}', 60, 100", ()), ("reap_pictures", "50", ()),
         ("reap_entries", "'{}', 20", ()), ("reap_groups", "60, 100", ()),
+        ("retention_due", "'{}', 2592000, 20, 5", ()), ("retention_own_due", "'{}', 20, 5", ()), ("reap_messages", "'{}', 50", ()),
+        ("change_retention_expire", "NULL, %s", (json.dumps({"ids": [conversation], "seconds": 0}),)),
+        ("reap_messages", "'{}', 20", ()), ("retention_get", "%s", (user,)), ("conversation_analytics", "%s, %s, NULL, NULL", (user, conversation)),
+        ("admin_analytics", "%s, '2026-01-01T00:00:00Z', NULL", (conversation,)), ("activity_count", "500, 1000000, 366", ()),
+        ("activity_forget", "%s, 100", (user,)), ("reap_activity", "30, 100", ()), ("topics_begin", "%s", (new_id(),)), ("topics_end", "%s, NULL, false", (new_id(),)),
+        ("reap_topics", "100", ()), ("retention_state", "'{\"messages\": 30, \"media\": 0}', 50", ()),
+        ("change_retention_media", "NULL, '{\"seconds\": 60, \"limit\": 20}'", ()),
         ("star_page", "%s, 50, NULL, NULL", (user,)), ("star_page", "%s, 50, 100000, %s", (user, conversation)),
         ("scheduled_page", "%s, %s, 'pending', 50, NULL", (user, conversation)), ("scheduled_due", "64", ()),
         ("reap_scheduled", "60, 100", ()), ("deadline_due", "64", ()), ("reap_retold", "100", ()),
         ("reap_sessions", "100", ()), ("table_sizes", "", ()),
+        ("user_sign_in_known", "ARRAY['e4', 'e5'], ARRAY[NULL, NULL]::text[], ARRAY[NULL, NULL]::text[], ARRAY[NULL, NULL]::text[],"
+         " ARRAY[%s, %s]::uuid[], ARRAY[1, 2]::bigint[]", (new_id(), new_id())),
         ("token_revoke", "%s, %s, 1800000000000000", (user, new_id())),
         ("ticket_add", "%s, %s, NULL, NULL, 1800000000000000, 30", (new_id(), user)),
         ("ticket_find", "md5('t4')::uuid", ()), ("ticket_take", "md5('t4')::uuid", ()), ("revocation_since", "%s, 1000", (USERS - 10,)),
@@ -158,19 +171,33 @@ def calls(db):
         ("admin_user_list", "'al', 'all', 50, NULL", ()), ("admin_user_list", "NULL, 'all', 50, NULL", ()),
         ("admin_user_list", "NULL, 'staff', 50, NULL", ()), ("admin_user_list", "NULL, 'suspended', 50, NULL", ()),
         ("admin_user_show", "%s::text", (user,)), ("admin_by_jid", "'admin@example.org'", ()),
-        ("admin_user_count", "", ()), ("admin_last_login", "%s::text", (user,)), ("admin_token_claims", "%s::text", (user,)),
+        ("admin_user_count", "1", ()), ("admin_last_login", "%s::text", (user,)), ("admin_token_claims", "%s::text", (user,)),
         ("admin_key_list", "", ()), ("admin_limits", "", ()), ("admin_limits_of", "%s::text", (user,)), ("admin_room_list", "NULL, 50, NULL", ()), ("admin_room_list", "'ro', 50, 'room'", ()),
         ("report_list", "NULL, NULL, 50, NULL", ()), ("report_list", "'resolved', md5('c')::uuid, 50, NULL", ()),
         ("report_list_of_group", "%s, md5('c')::uuid, NULL, 50, NULL", (user,)), ("report_get", "md5('r')::uuid", ()), ("action_list", "NULL, NULL, 50, NULL", ()), ("action_list", "NULL, true, 50, NULL", ()),
         ("action_list", "%s::text, NULL, 50, NULL", (user,)), ("action_own", "%s", (user,)),
         ("spam_list", "NULL, NULL, 50, NULL", ()), ("spam_list", "'block', %s::text, 50, NULL", (user,)),
-        ("spam_domain_list", "50, NULL", ()), ("spam_links", "'[\"https://a.example\"]'", ()),
+        ("spam_domain_list", "50, NULL", ()), ("hold_list", "50, NULL", ()), ("hold_show", "%s::text", (user,)), ("sharing_get", "%s", (user,)), ("account_get", "%s", (user,)), ("session_list", "%s", (user,)), ("session_list_of", "%s::text", (user,)), ("erase_show", "%s::text", (user,)),
+        ("export_list", "%s, 50, NULL", (user,)), ("export_get", "%s, %s", (user, new_id())), ("export_of_conversation", "%s, %s", (user, conversation)),
+        ("export_list_of_asked", "%s, 50, NULL", (user,)), ("export_list_of_staff", "50, NULL", ()), ("export_find", "%s", (new_id(),)), ("export_conversations", "%s, NULL, NULL, 50", (user,)),
+        ("export_messages", "%s, NULL, NULL, 50, 100000", (user,)), ("export_keep", "%s, 1, '[]'", (new_id(),)), ("export_files", "'x'", ()),
+        ("export_part", "%s, 0", (new_id(),)), ("export_file", "%s, NULL", (new_id(),)),
+        ("export_purge", "%s, 50", (new_id(),)), ("export_measure", "%s", (new_id(),)),
+        ("export_rows", "%s, 'files', NULL, NULL, 50", (user,)),
+        *[("export_rows", f"%s, '{kind}', %s, NULL, 50", (user, conversation)) for kind in (
+            "profile", "contacts", "blocked", "restricted", "sessions", "files", "calls", "starred", "drafts", "scheduled", "moderation", "members",
+            "bookmarks", "found", "call-quality", "hidden", "reactions", "votes", "forwarded", "reports", "audit", "activity", "exports", "consents",
+            "memberships", "said")], ("spam_links", "'[\"https://a.example\"]'", ()),
         ("restriction_list", "%s, 50, NULL", (user,)), ("reap_spam", "2592000, 100", ()), ("reap_reports", "31622400, 100", ()),
-        ("audit_list", "NULL, NULL, 'admin@example.org', 'user.', NULL, 50, NULL", ()),
+        ("spam_forbid", "%s, %s, 'x'", (user, middle)), ("audit_sign_ins", "'[{\"user\": \"00000000-0000-0000-0000-000000000001\", \"count\": 1}]', true", ()), ("audit_list", "NULL, NULL, 'admin@example.org', 'user.', NULL, 50, NULL", ()),
         ("audit_admit", "%s, 'admin', '{\"action\": \"x\", \"door\": \"rest\"}'", (user,)), ("reap_audit", "31536000, 100", ()),
         ("audit_rows", "NULL, NULL, NULL, NULL, 200, 0", ()), ("audit_rows", "NULL, NULL, 'a', 'user.', 200, 0", ()),
+        ("audit_rows", "'2026-01-01', '2026-01-02', NULL, NULL, 200, 0, %s, %s", (user, new_id())), ("audit_list", "'2026-01-01', '2026-01-02', NULL, NULL, NULL, 50, NULL", ()),
         ("user_suspend", "%s, 'why'", (user,)), ("user_restore", "%s", (user,)),
-        ("log_state", "", ()), ("log_open", "NULL, 0", ()), ("log_watch", "NULL, 0", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
+        ("wal_flushed", "", ()), ("wal_replayed", "", ()), ("log_state", "", ()), ("log_open", "NULL, 0", ()), ("log_watch", "NULL, 0", ()), ("event_resume", "%s, %s, 1000, 1000000", (user, 10000 + MESSAGES - 3000)),
+        ("event_missed", "%s, %s", (10000 + MESSAGES - 100, 10000 + MESSAGES)),
+        ("event_waiting", "ARRAY[%s]::uuid[], ARRAY[%s]::bigint[]", (user, 10000 + MESSAGES - 3000)),
+        ("event_waiting", "ARRAY(SELECT id FROM users WHERE kind = 'hosted' ORDER BY number LIMIT 8), array_fill(%s::bigint, '{8}')", (10000 + MESSAGES - 3000,)),
         ("search_index", "500", ()), ("search_renew", "64", ()),
         ("message_search", "%s, NULL, 'text 17', 50, NULL", (user,)),
         ("message_search", "%s, %s, 'text', 50, NULL", (user, conversation)),
@@ -199,6 +226,8 @@ def calls(db):
         ("room_audience", "'nothing', 'r4@example.org/x'", ()), ("room_mark", "%s, %s, %s", (conversation, user, middle)),
         ("group_typing", "%s, %s, NULL, NULL", (conversation, user)),
         ("bound_account", "'bob@example.org'", ()), ("bound_sign_in", "'bob@example.org'", ()), ("bound_link", "'me', 'bob@example.org'", ()),
+        ("mam_own_page", "'bob@example.org', '{\"backward\": true}', 50", ()), ("mam_own_ends", "'bob@example.org'", ()),
+        ("bound_token_sign_in", "'me', 'bob@example.org', %s, 0", (user,)),
         ("bound_wanted", "NULL, 500", ()), ("bound_watch", "%s, true", (user,)), ("bound_park", "'bob@example.org', 'id', '<message/>', 10", ()),
         ("bound_expired", "86400, 1000", ()),
         ("bound_parked", "'bob@example.org', 0, 64", ()), ("bound_parked_sent", "ARRAY[1, 2]", ()),
@@ -211,8 +240,8 @@ def calls(db):
         ("file_open", "%s, %s, false", (user, new_id())), ("file_keep", "%s, 1, 1", (new_id(),)), ("file_get", "%s, %s", (user, new_id())),
         ("file_serve", "%s, NULL", (new_id(),)), ("file_serve", "NULL, 'path'", ()), ("file_lock", "%s, %s", (user, new_id())),
         ("file_gallery", "%s, %s, NULL, 50, NULL", (user, conversation)), ("file_gallery", "%s, %s, 'image', 50, '100.1'", (user, conversation)),
-        ("file_gallery", "%s, %s, 'link', 50, '100.1'", (user, conversation)),
-        ("translation_find", "%s, %s, 'de'", (user, middle)), ("file_process", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]::uuid[]", (new_id(),)),
+        ("file_gallery", "%s, %s, 'link', 50, '100.1'", (user, conversation)), ("poll_page", "%s, %s, 'open', 50, 100", (user, conversation)),
+        ("translation_find", "%s, %s, 'de'", (user, middle)), ("dictation_find", "%s, %s", (user, new_id())), ("transcription_begin", "%s, 't'", (new_id(),)), ("transcription_wait", "%s, 't', 60", (new_id(),)), ("file_process", "%s", (new_id(),)), ("file_classify", "%s", (new_id(),)), ("file_due", "100", ()), ("file_gone", "ARRAY[%s]::uuid[]", (new_id(),)),
         ("file_old_keys", "'name', 100", ()), ("file_rewrap", "'{}', '{}', 'name'", ()), ("file_used", "%s", (user,)),
         ("file_unmoved", "20", ()), ("file_moved", "'{}'", ()), ("file_remote", "%s", (new_id(),)), ("file_held_list", "50, NULL", ()), ("file_held", "%s", (new_id(),)), ("slot_create", "'nobody@example.org', true, '{}'", ()),
         ("link_find", "'https://a.example/'", ()), ("link_store", "'https://a.example/', '{\"title\": \"x\"}', 60", ()), ("link_wanted", "%s", (new_id(),)),
@@ -227,7 +256,7 @@ def test_every_query_is_tried(big):
     tried = {name for name, _, _ in calls(big)} | {"change_apply", "log_before", "log_after", "message_put", "mark_put"}
     asked = {name for name, _ in named_queries()}
     tools = {name for name, _ in named_queries("tool")}
-    assert asked - tools == {name for name in tried if not name.startswith(("change_conversation", "change_call"))}
+    assert asked - tools == {name for name in tried if not name.startswith(("change_conversation", "change_call", "change_retention"))}
 
 
 def test_no_query_walks_a_table(big):
@@ -243,6 +272,25 @@ def test_no_query_walks_a_table(big):
         if name == "search_index": # new ranges of the index on position are summed up, each once
             walked -= {"messages"}
         assert not walked, f"{name}({arguments})"
+
+
+def replica_queries():
+    listed = Path(__file__).parents[2] / "bridge" / "archive" / "replica_query.def"
+    return {name.lower() for name in re.findall(r"^TRESTLE_REPLICA_QUERY\((\w+)\)", listed.read_text(), re.M)}
+
+
+def test_what_a_standby_answers_only_reads(big):
+    """A standby refuses what would write, or lock a row, just as a read only transaction does."""
+    tried = set()
+    for name, arguments, values in calls(big):
+        if name in replica_queries():
+            tried.add(name)
+            connection = big.connect(autocommit=False)
+            big.rows("SET TRANSACTION READ ONLY", on=connection)
+            big.rows(f"SELECT * FROM {name}({arguments})", *values, on=connection)
+            connection.rollback()
+            connection.close()
+    assert tried == replica_queries()
 
 
 def changes(db):
@@ -291,8 +339,8 @@ def blocks(db, statement, *values):
 
 def test_each_call_touches_few_blocks(big):
     """An index scan that returns few rows but visits many is a walk, too."""
-    few = {"message_page": 2500, "message_search": 900, "search_index": 900, "search_renew": 2000, "event_resume": 800,
-           "outbox_page": 1500, "reap_users": 800}
+    few = {"message_page": 2500, "message_search": 900, "search_index": 900, "search_renew": 2000, "event_resume": 800, "export_messages": 1200,
+           "outbox_page": 1500, "reap_users": 800, "retention_state": 1500} # the last looks into 50 conversations
     for name, arguments, values in calls(big):
         values = tuple(new_id() if name == "message_store" and i in (0, 3) else v
                        for i, v in enumerate(values))
@@ -353,7 +401,7 @@ def test_to_begin_the_writing_statement_costs_little(db):
 
 # Called for each message, mark, page, list, search, socket or request.
 HOT = {"message_store", "message_receive", "message_fail", "mark_store", "message_page", "message_get", "conversation_list", "conversation_get",
-       "event_resume", "relation_view", "presence_partners", "contact_announce", "contact_probe", "session_check", "session_find",
+       "event_resume", "event_waiting", "relation_view", "presence_partners", "presence_partners_many", "contact_announce", "contact_probe", "session_check", "session_find", "user_sign_in_known",
        "ticket_find", "ticket_take", "revocation_since", "user_get", "message_search", "outbox_page", "outbox_delivered", "search_index",
        "user_self", "group_typing", "star_page", "call_active", "unread_count", "contact_idle",
        "remote_profile_wanted"}

@@ -31,7 +31,7 @@ def say(db, conversation, sender, text):
 
 
 def index(db, step=500):
-    while db.one("SELECT search_index(%s)", step) > 0:
+    while db.one("SELECT behind FROM search_index(%s)", step) > 0:
         pass
 
 
@@ -95,17 +95,17 @@ def test_only_whole_blocks_when_asked(db, people):
     one = talk(db, people["ann"], "ben")
     position = db.one("SELECT position FROM log_head")
     db.rows("UPDATE log_head SET position = %s", position // 64 * 64 + 127)
-    db.one("SELECT search_index(100000)")
+    db.one("SELECT behind FROM search_index(100000)")
     for number in range(100):
         say(db, one, people["ann"], f"word{number:02} same")
     ahead = db.one("SELECT position FROM log_head") % 64 + 1
-    assert db.one("SELECT search_index(1024, true)") == ahead
-    assert db.one("SELECT search_index(1024, true)") == ahead
+    assert db.one("SELECT behind FROM search_index(1024, true)") == ahead
+    assert db.one("SELECT behind FROM search_index(1024, true)") == ahead
     assert db.one("SELECT count(*) FROM search_blocks") == 1
     for number in (0, 50, 99):
         assert contents(search(db, people["ben"], f"word{number:02}")) == [f"word{number:02} same"]
     assert len(search(db, people["ann"], "same", limit=100)["items"]) == 100
-    assert db.one("SELECT search_index(1024)") == 0
+    assert db.one("SELECT behind FROM search_index(1024)") == 0
 
 
 def test_indexing_does_not_wait_for_a_vacuum(db, people):
@@ -123,7 +123,7 @@ def test_indexing_does_not_wait_for_a_vacuum(db, people):
 def test_lost_index_is_worth_no_flush(db, people):
     """Sends must not wait for the disk behind the index."""
     connection = db.connect(autocommit=False)
-    db.one("SELECT search_index(100)", on=connection)
+    db.one("SELECT behind FROM search_index(100)", on=connection)
     assert db.one("SELECT current_setting('synchronous_commit')", on=connection) == "off"
     connection.rollback()
     assert db.one("SELECT current_setting('synchronous_commit')", on=connection) == "on"
@@ -172,7 +172,7 @@ def test_long_messages_are_indexed_in_small_batches(db, people):
     one = talk(db, people["ann"], "ben")
     for number in range(40):
         say(db, one, people["ann"], f"fig{number} " + "grape " * 10_000)
-    behind = db.one("SELECT search_index(1000)")
+    behind = db.one("SELECT behind FROM search_index(1000)")
     assert 0 < behind < 40
     index(db)
     assert len(search(db, people["ann"], "fig39")["items"]) == 1
@@ -300,7 +300,7 @@ def test_pages_are_those_of_a_plain_scan(db, people):
             db.rows("UPDATE log_head SET position = position + 50000")
             index(db, 40000)
         if number in (100, 220):
-            db.one("SELECT search_index(%s)", chance.choice([7, 20]))
+            db.one("SELECT behind FROM search_index(%s)", chance.choice([7, 20]))
     for user, mine in (("ann", (0, 1)), ("ben", (0, 2)), ("cat", (1, 2))):
         for query in ("apple", "apples", "ba", "fig grape", "iris 2"):
             for only in (None, *mine):

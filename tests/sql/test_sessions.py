@@ -337,3 +337,39 @@ def test_sweeping(db):
     assert db.rows("SELECT removed, more FROM reap_sessions(1000)") == [{"removed": 2 + 2 + 2 + 1, "more": False}]
     assert [db.one(counts + t) for t in ("sessions", "tickets", "revoked_tokens", "revocations")] == [1, 0, 0, 1]
     assert found(db, kept)
+
+
+def known(db, *tokens, on=None):
+    """tokens: (own id, user name, name, picture, credential, issued)."""
+    columns = [list(column) for column in zip(*tokens)]
+    return {row.pop("n"): row for row in db.rows("SELECT * FROM user_sign_in_known(%s::text[], %s::text[], %s::text[], %s::text[],"
+                                                 " %s::uuid[], %s::bigint[])", *columns, on=on)}
+
+
+def test_of_many_tokens_those_that_say_nothing_new_let_in_as_each_does_alone(db):
+    db.provision("plain")
+    db.provision("named", username="named", name="Name", avatar="https://a.example/x.png")
+    own = db.provision("own", name="Theirs")["id"]
+    db.change("profile", own, name="Mine")
+    out = db.provision("out")["id"]
+    db.rows("SELECT session_close_all(%s, %s, 1800000000000000)", out, new_id())
+    db.rows("SELECT user_suspend(%s, 'why')", db.provision("suspended")["id"])
+    revoked = new_id()
+    db.rows("SELECT token_revoke(%s, %s, 1800000000000000)", db.provision("revoked")["id"], revoked)
+    picture = "https://a.example/x.png"
+    tokens = [("plain", None, None, None), ("named", "named", "Name", picture), ("named", None, None, None), ("own", None, "Theirs", None),
+              ("out", None, None, None), ("suspended", None, None, None), ("revoked", None, None, None), ("plain", None, None, None),
+              # What follows says something new, or is of nobody.
+              ("plain", "p", None, None), ("plain", None, "P", None), ("named", None, None, "https://a.example/y.png"), ("nobody", None, None, None)]
+    tokens = [(*token, revoked if token[0] == "revoked" else new_id(), 1700000000000000) for token in tokens]
+    many = known(db, *tokens)
+    assert sorted(many) == list(range(1, 9))
+    for place, row in many.items():
+        own_id, username, name, avatar, credential, issued = tokens[place - 1]
+        alone, = db.rows("SELECT * FROM user_sign_in(%s, %s, 'app.example.org', %s, %s, %s, %s, %s)", own_id, own_id, username, name, avatar,
+                         credential, issued)
+        assert row == alone
+    assert [many[n]["state"] for n in range(1, 9)] == [0, 0, 0, 0, 1, 2, 1, 0]
+    fetching = db.connect()
+    db.rows("SET trestle.pictures = 'fetch'", on=fetching)
+    assert sorted(known(db, *tokens[:3], on=fetching)) == [1] # the picture is still to be fetched

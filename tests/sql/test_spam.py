@@ -305,6 +305,27 @@ def test_whom_a_user_restricts_does_not_learn_it(db, cast):
     assert not send(db, sam, talk)["held"]
 
 
+def relations(done):
+    return [e["payload"] for e in done["events"] or () if e["type"] == "relation.updated"]
+
+
+def test_ones_own_devices_hear_whom_one_restricts_and_blocks(db, cast):
+    sam, peer = cast[:2]
+    talk = db.conversation(sam, peer)
+    send(db, sam, talk)
+    for change, blocked, restricted in (("restrict", False, True), ("block", True, True), ("unrestrict", True, False), ("unblock", False, False)):
+        done = db.change(change, peer, user_id=sam)
+        told, = [e for e in done["events"] if e["type"] == "relation.updated"]
+        assert told["users"] == [str(peer)], change
+        assert told["payload"]["user"]["id"] == str(sam)
+        assert (told["payload"]["blocked"], told["payload"]["restricted"]) == (blocked, restricted), change
+        assert relations(db.change(change, peer, user_id=sam)) == [], "nothing has changed"
+    db.change("restrict", peer, user_id=sam)
+    assert [r["restricted"] for r in relations(db.change("request_accept", peer, conversation_id=talk))] == [False]
+    told, = relations(db.change("block", peer, jid="evil.example", domain="app.example.org"))
+    assert told == {"jid": "evil.example", "user": None, "blocked": True, "restricted": False}
+
+
 def test_restricting_once_more_is_possible_at_the_ceiling_too(db, cast):
     sam, peer = cast[:2]
     db.rows("INSERT INTO restrictions (user_id, peer) SELECT %s, n || '@example.org' FROM generate_series(1, 9999) n", peer)

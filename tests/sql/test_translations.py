@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Translations of messages: who may have one, what is kept of it, and for how long."""
+import json
+
 import pytest
 
 from conftest import new_id
@@ -51,6 +53,34 @@ def test_who_does_not_see_the_message_has_none(db, two):
     db.change("message_delete", alice, message_id=two.message, **{"for": "everyone"}, window=900)
     assert find(db, alice, two.message)[:2] == (3, None) and db.rows("SELECT FROM translations") == []
     assert put(db, alice, two.message)["outcome"] == 2
+
+
+def share(db, user, **settings):
+    return db.change("sharing", user, **settings)
+
+
+def test_nothing_goes_to_the_service_of_whoever_does_not_want_that(db, two):
+    alice, bella = two.users
+    put(db, bella, two.message)
+    row = lambda user: db.rows("SELECT outcome, refused FROM translation_find(%s, %s, 'de')", user, two.message)[0]
+    assert row(bella) == {"outcome": 0, "refused": None}
+    assert share(db, bella, assist=False)["result"] == {"analytics": False, "assist": False, "personalisation": False}
+    assert share(db, bella, assist=False)["outcome"] == 1
+    assert row(bella) == {"outcome": 5, "refused": "own"} and row(alice) == {"outcome": 0, "refused": None}
+    share(db, bella, assist=True), share(db, alice, assist=False)
+    assert row(bella) == {"outcome": 5, "refused": "author"} and row(alice) == {"outcome": 5, "refused": "own"}
+    share(db, alice, assist=True)
+    assert row(bella)["outcome"] == 0
+    assert db.rows("SELECT outcome FROM translation_find(%s, %s, 'de')", db.user("mallory"), two.message)[0]["outcome"] == 2
+
+
+def test_who_has_said_nothing_shares_what_the_deployment_says(db, two):
+    alice = two.users[0]
+    assert json.loads(db.one("SELECT sharing_get(%s)", alice)) == {"analytics": False, "assist": True, "personalisation": False}
+    db.rows("SET trestle.sharing_analytics = 'on'")
+    assert json.loads(db.one("SELECT sharing_get(%s)", alice))["analytics"] is True
+    assert db.one("SELECT user_shares(%s, 'analytics')", alice) and not db.one("SELECT user_shares(%s, 'personalisation')", alice)
+    assert share(db, alice, analytics=False)["result"]["analytics"] is False and not db.one("SELECT user_shares(%s, 'analytics')", alice)
 
 
 def test_a_message_has_no_more_than_fifty(db, two):

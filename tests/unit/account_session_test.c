@@ -11,6 +11,7 @@
 #include "bridge/account/revocation.h"
 #include "bridge/account/secret.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/account/token.h"
 #include "bridge/base/clock.h"
 #include "bridge/base/options.h"

@@ -100,7 +100,6 @@ START_TEST(names_follow_the_rules)
     static const char *const names[] = {
 #define TRESTLE_METRIC(symbol, kind, name, label, help) #kind " " name,
 #include "bridge/base/metrics.def"
-#undef TRESTLE_METRIC
     };
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         bool counter = g_str_has_prefix(names[i], "COUNTER ");

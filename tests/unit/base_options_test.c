@@ -18,6 +18,7 @@
 #define DATABASE "[database]\nuri = postgresql://user:passw0rd@/trestle\n"
 #define AUTH "[auth]\nkey = 0123456789abcdef0123456789abcdef\n"
 #define GOOD XMPP DATABASE AUTH
+#define STORE "[media]\nstore = /x\nkey = 0123456789abcdef\n"
 
 static char *folder;
 
@@ -204,6 +205,19 @@ static const struct {
     {GOOD "[http]\norigins = *\n", "[http] origins: must be origins"},
     {GOOD "[http]\norigins = https://*.a.example\n", "[http] origins: must be origins"},
     {GOOD "[http]\norigins = null\n", "[http] origins: must be origins"},
+    {GOOD STORE "url = https://f.example https://g.example\n", "[media] url: must be one address"},
+    {GOOD STORE "url = https://f.example,https://g.example\n", "[media] url: must be one address"},
+    {GOOD STORE "url = capacitor://localhost\n", "[media] url: must be one address"},
+    {GOOD STORE "url = https://f.example/files\n", "[media] url: must be origins"},
+    {GOOD STORE, "[media] url: must be given with store"},
+    {GOOD "[media]\nstore = /x\n", "[media] key_file: must be given with store"},
+    {GOOD STORE "url = https://f.example\ncdn = https://c.example https://d.example\n",
+     "[media] cdn: must be one address"},
+    {GOOD STORE "url = https://f.example\ncdn = capacitor://localhost\n",
+     "[media] cdn: must be one address"},
+    {GOOD "[media]\ncdn = https://c.example\n", "[media] cdn: wants store"},
+    {GOOD "[assist]\ncallback = https://a.example https://b.example\n",
+     "[assist] callback: must be one address"},
     {GOOD "[log]\nlevel = loud\n", "[log] level: must be"},
     {GOOD "[log]\nareas = link,nonsense\n", "[log] areas: must be"},
     {GOOD "[log]\nareas =\n", "[log] areas: must be"},
@@ -236,6 +250,13 @@ static const struct {
     {GOOD "[bound]\nhosts = b.example\nlogin_tls = none\nlogin_servers = "
           "b.example=127.0.0.1 b.example=192.0.2.1:5222\n",
      "[bound] login_tls: none is for servers"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_by = nobody\n", "[bound] login_by: must be client"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_by = module\n[cluster]\nredis = "
+          "redis://127.0.0.1:6379\n",
+     "[bound] login_by: module needs [xmpp] links = each"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_claim = sub\nlogin_domain = c.example\n",
+     "[bound] login_domain: must be one of"},
+    {GOOD "[bound]\nhosts = b.example\nlogin_domain = b.example\n", "[bound] login_domain: is for"},
     {GOOD "[xmpp]\nrooms_secret = s3cret\nrooms_secret_file = x\n", "[xmpp] rooms_secret, rooms"},
     {GOOD "[xmpp]\nlinks = two\n", "[xmpp] links: must be one or each"},
     {GOOD "[privacy]\nmessages = strangers\n",
@@ -424,9 +445,6 @@ START_TEST(help_sample_and_manual_name_every_option)
 #define TRESTLE_OPTION_CHOICE(section, name, fallback, choices, text) #name,
 #define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text) #name,
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION
-#undef TRESTLE_OPTION_CHOICE
-#undef TRESTLE_OPTION_INTEGER
     };
     char *help = printed(options_print_help);
     char *sample = printed(options_print_sample);
@@ -454,9 +472,6 @@ START_TEST(defaults_are_within_their_bounds)
 #define TRESTLE_OPTION_INTEGER(section, name, fallback, minimum, maximum, unit, text)              \
     ck_assert_msg((minimum) <= (fallback) && (fallback) <= (maximum), #section "." #name);
 #include "bridge/base/options.def"
-#undef TRESTLE_OPTION
-#undef TRESTLE_OPTION_CHOICE
-#undef TRESTLE_OPTION_INTEGER
     ck_assert_int_eq(options->xmpp_port, 5347);
     ck_assert_ptr_null(options->xmpp_domain);
 }

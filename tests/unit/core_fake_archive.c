@@ -57,6 +57,14 @@ void archive_query(struct archive *archive, enum query query, const char *const 
     g_queue_push_tail(&questions, question);
 }
 
+void archive_gather(struct archive *archive, enum gather kind, const char *const *values,
+                    archive_done done, void *data)
+{
+    static const enum query queries[GATHER_MAX] = {
+        [GATHER_SIGN_IN] = QUERY_USER_SIGN_IN, [GATHER_PARTNERS] = QUERY_PRESENCE_PARTNERS};
+    archive_query(archive, queries[kind], values, done, data);
+}
+
 void archive_query_binary(struct archive *archive, enum query query, const char *const *values,
                           archive_done done, void *data)
 {

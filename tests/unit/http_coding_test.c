@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "bridge/http/coding.h"
+#include "bridge/http/extension.h"
 #include "tests/unit/unit.h"
 
 START_TEST(a_client_says_which_codings_it_takes)
@@ -66,5 +67,39 @@ START_TEST(what_is_short_long_or_dense_is_not)
 }
 END_TEST
 
+START_TEST(offers_of_compressed_messages_are_understood)
+{
+    static const char *const yes[] = {
+        "permessage-deflate",
+        "Permessage-Deflate",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate;client_max_window_bits=8 ; server_no_context_takeover",
+        "permessage-deflate; client_max_window_bits=\"15\"; client_no_context_takeover",
+        "permessage-deflate; server_max_window_bits=10, permessage-deflate",
+        "x-webkit-deflate-frame, permessage-deflate"};
+    static const char *const no[] = {"",
+                                     ",",
+                                     "permessage-bzip2",
+                                     "permessage-deflate; server_max_window_bits=10",
+                                     "permessage-deflate; server_max_window_bits",
+                                     "permessage-deflate; client_max_window_bits=7",
+                                     "permessage-deflate; client_max_window_bits=16",
+                                     "permessage-deflate; client_max_window_bits=015",
+                                     "permessage-deflate; client_max_window_bits=",
+                                     "permessage-deflate; server_no_context_takeover=1",
+                                     "permessage-deflate; what",
+                                     "permessage-deflate;",
+                                     "permessage-deflate; client_max_window_bits=\"",
+                                     "permessage-deflate; client_no_context_takeover; "
+                                     "client_no_context_takeover",
+                                     "permessage-deflate=1"};
+    for (size_t i = 0; i < G_N_ELEMENTS(yes); i++)
+        ck_assert_msg(extension_asks_deflate(yes[i]), "%s", yes[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
+        ck_assert_msg(!extension_asks_deflate(no[i]), "%s", no[i]);
+    ck_assert(!extension_asks_deflate(NULL));
+}
+END_TEST
+
 UNIT_MAIN("http_coding", a_client_says_which_codings_it_takes, what_gets_shorter_is_compressed,
-          what_is_short_long_or_dense_is_not)
+          what_is_short_long_or_dense_is_not, offers_of_compressed_messages_are_understood)

@@ -6,6 +6,7 @@
 
 #include "bridge/account/account.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/base/json_writer.h"
 #include "bridge/base/options.h"
 #include "bridge/core/operation.h"

@@ -218,11 +218,12 @@ tests_unit_xep_vectors_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_xep_vectors_test_LDADD = $(XEP_LIBS) $(CHECK_LIBS) $(JANSSON_LIBS)
 
 # bridge/ws
-ws_test_libs = libws.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
+ws_test_libs = libws.a libdialect.a libcore.a libaccount.a libview.a libloop.a libbase.a $(XEP_LIBS) $(WSLAY_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS) \
   $(CRYPTO_LIBS) $(GLIB_LIBS)
 ws_world = tests/unit/ws_world.c tests/unit/ws_world.h tests/unit/unit.h
 ws_tests = \
   tests/unit/dialect_text_test \
+  tests/unit/ws_deflate_test \
   tests/unit/ws_frame_test \
   tests/unit/ws_memory_test \
   tests/unit/ws_resume_test \
@@ -232,6 +233,9 @@ TESTS += $(ws_tests)
 tests_unit_dialect_text_test_SOURCES = tests/unit/dialect_text_test.c $(ws_world)
 tests_unit_dialect_text_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_dialect_text_test_LDADD = $(ws_test_libs)
+tests_unit_ws_deflate_test_SOURCES = tests/unit/ws_deflate_test.c tests/unit/unit.h
+tests_unit_ws_deflate_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_ws_deflate_test_LDADD = $(ws_test_libs)
 tests_unit_ws_frame_test_SOURCES = tests/unit/ws_frame_test.c tests/unit/unit.h
 tests_unit_ws_frame_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_ws_frame_test_LDADD = $(ws_test_libs)
@@ -268,6 +272,7 @@ core_test_libs = libpresence.a libcluster.a libcore.a libaccount.a libview.a lib
   $(JANSSON_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) $(CHECK_LIBS)
 core_tests = \
   tests/unit/archive_codec_test \
+  tests/unit/archive_replica_test \
   tests/unit/core_account_event_test \
   tests/unit/cluster_bus_test \
   tests/unit/bound_wire_test \
@@ -283,6 +288,7 @@ core_tests = \
   tests/unit/presence_contact_test \
   tests/unit/core_operation_test \
   tests/unit/core_relation_test \
+  tests/unit/core_resume_test \
   tests/unit/cluster_sequencer_test \
   tests/unit/account_session_test \
   tests/unit/core_hook_test \
@@ -325,6 +331,9 @@ tests_unit_core_toggle_test_LDADD = $(core_test_libs)
 tests_unit_core_operation_test_SOURCES = tests/unit/core_operation_test.c $(fake_archive)
 tests_unit_core_operation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_operation_test_LDADD = $(core_test_libs)
+tests_unit_core_resume_test_SOURCES = tests/unit/core_resume_test.c $(fake_archive)
+tests_unit_core_resume_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_resume_test_LDADD = $(core_test_libs)
 tests_unit_core_relation_test_SOURCES = tests/unit/core_relation_test.c $(fake_archive)
 tests_unit_core_relation_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_relation_test_LDADD = $(core_test_libs)
@@ -345,6 +354,8 @@ tests_unit_core_cursor_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_cursor_test_LDADD = $(core_test_libs)
 tests_unit_archive_codec_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_archive_codec_test_LDADD = $(core_test_libs)
+tests_unit_archive_replica_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_archive_replica_test_LDADD = $(core_test_libs)
 # Needs PostgreSQL: built by `make check`, run by tests/sql/run.
 check_PROGRAMS += tests/unit/archive_pg_test
 tests_unit_archive_pg_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -393,6 +404,13 @@ tests_unit_image_picture_test_SOURCES = tests/unit/image_picture_test.c tests/un
   bridge/image/picture.c bridge/image/picture.h bridge/image/picture_part.h
 tests_unit_image_picture_test_CFLAGS = $(AM_CFLAGS) $(GD_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_image_picture_test_LDADD = libbase.a $(GD_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/image_parts_test
+TESTS += tests/unit/image_parts_test
+tests_unit_image_parts_test_SOURCES = tests/unit/image_parts_test.c tests/unit/unit.h \
+  bridge/image/parts.c bridge/image/parts.h bridge/image/picture.c bridge/image/picture.h bridge/image/picture_part.h \
+  bridge/image/progress.c bridge/image/progress.h
+tests_unit_image_parts_test_CFLAGS = $(AM_CFLAGS) $(GD_CFLAGS) $(JPEG_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_image_parts_test_LDADD = libbase.a $(GD_LIBS) $(JPEG_LIBS) $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLIB_LIBS) -lm
 check_PROGRAMS += tests/unit/image_scrub_test tests/unit/media_file_test
 TESTS += tests/unit/image_scrub_test tests/unit/media_file_test
 tests_unit_image_scrub_test_SOURCES = tests/unit/image_scrub_test.c tests/unit/unit.h bridge/image/scrub.c bridge/image/scrub.h
@@ -401,7 +419,18 @@ tests_unit_image_scrub_test_LDADD = libbase.a $(CHECK_LIBS) $(CRYPTO_LIBS) $(GLI
 tests_unit_media_file_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_media_file_test_LDADD = libmedia.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) \
   $(CHECK_LIBS) $(GLIB_LIBS)
-EXTRA_DIST += tests/vectors/pictures
+check_PROGRAMS += tests/unit/image_fence_test
+TESTS += tests/unit/image_fence_test
+tests_unit_image_fence_test_SOURCES = tests/unit/image_fence_test.c tests/unit/unit.h \
+  bridge/image/fence.c bridge/image/fence.h bridge/image/sandbox.c bridge/image/sandbox.h bridge/image/wall.c bridge/image/wall.h
+tests_unit_image_fence_test_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_image_fence_test_LDADD = $(SECCOMP_LIBS) $(CHECK_LIBS) $(GLIB_LIBS)
+check_PROGRAMS += tests/unit/media_film_test
+TESTS += tests/unit/media_film_test
+tests_unit_media_film_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_media_film_test_LDADD = libmedia.a libcore.a libloop.a libbase.a $(XEP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) \
+  $(ZLIB_LIBS) $(CHECK_LIBS) $(GLIB_LIBS) -lm
+EXTRA_DIST += tests/vectors/pictures tests/vectors/films
 check_PROGRAMS += tests/unit/profile_picture_test
 TESTS += tests/unit/profile_picture_test
 tests_unit_profile_picture_test_SOURCES = tests/unit/profile_picture_test.c tests/unit/unit.h

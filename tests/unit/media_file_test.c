@@ -4,10 +4,14 @@
 #include "config.h"
 
 #include <glib/gstdio.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
 #include <string.h>
 
+#include "bridge/base/clock.h"
 #include "bridge/base/file_link.h"
 #include "bridge/loop/disk.h"
+#include "bridge/media/adopt.h"
 #include "bridge/media/inspect.h"
 #include "bridge/media/intake.h"
 #include "bridge/media/plain.h"
@@ -97,7 +101,7 @@ START_TEST(links_are_ours_and_end)
 {
     const guint8 keys[1][32] = {"secret"};
     const guint8 others[1][32] = {"guessed"};
-    struct file_link_settings settings = {"https://files.example.org", keys, 1, 3600};
+    struct file_link_settings settings = {"https://files.example.org", NULL, keys, 1, 3600};
     struct uuid id;
     struct file_link link;
     uuid_generate(&id);
@@ -116,6 +120,17 @@ START_TEST(links_are_ours_and_end)
         ck_assert(!file_link_read(parts[4], &link) || link.path[0]);
         parts[4][i] = was;
     }
+    ck_assert(file_link_read(parts[4], &link));
+    ck_assert_int_gt(link.until, clock_wall() / G_USEC_PER_SEC + 3599);
+    settings.cdn = "https://cdn.example.org";
+    file_links_set(&settings);
+    g_autofree char *kept = file_link_signed(&id, "300.webp", "x.png");
+    g_autofree char *direct = file_link_direct(&id, "300.webp", "x.png");
+    g_autofree char *brief = file_link_brief(&id, "x.ogg", 60);
+    ck_assert(g_str_has_prefix(kept, "https://cdn.example.org/f/"));
+    ck_assert(g_str_has_prefix(direct, "https://files.example.org/f/"));
+    ck_assert_str_eq(strchr(kept + 8, '/'), strchr(direct + 8, '/'));
+    ck_assert(g_str_has_prefix(brief, "https://files.example.org/f/"));
     settings.keys = others;
     file_links_set(&settings);
     ck_assert(!file_link_read(parts[4], &link));
@@ -283,6 +298,93 @@ START_TEST(a_file_goes_on_wherever_it_stopped)
 }
 END_TEST
 
-UNIT_MAIN("media_file", a_segment_opens_at_its_place_alone, the_last_key_wraps_and_all_unwrap,
-          types_are_what_bytes_say, links_are_ours_and_end, a_sound_is_drawn_in_few_bytes,
-          one_writes_a_file_at_a_time, a_file_goes_on_wherever_it_stopped)
+/* LENGTH bytes at TEXT as XEP-0454 has them, in a descriptor without a name. SECRET: the nonce, and
+ * the key. */
+static int seal_as_0454(const guint8 *secret, int nonce, const char *text, int length)
+{
+    guint8 out[256];
+    int made = 0, rest = 0, fd = memfd_create("sealed", MFD_CLOEXEC);
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, NULL, NULL);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_IVLEN, nonce, NULL);
+    EVP_EncryptInit_ex(cipher, NULL, NULL, secret + nonce, secret);
+    EVP_EncryptUpdate(cipher, out, &made, (const guint8 *)text, length);
+    EVP_EncryptFinal_ex(cipher, out + made, &rest);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, 16, out + length);
+    EVP_CIPHER_CTX_free(cipher);
+    ck_assert_int_eq(write(fd, out, (size_t)length + 16), length + 16);
+    return fd;
+}
+
+static char *hex_of(const guint8 *bytes, size_t length)
+{
+    GString *hex = g_string_new(NULL);
+    for (size_t i = 0; i < length; i++)
+        g_string_append_printf(hex, "%02x", bytes[i]);
+    return g_string_free(hex, FALSE);
+}
+
+static void adopted_note(const struct adopted *adopted, void *data)
+{
+    *(struct adopted *)data = *adopted;
+}
+
+static struct adopted adopt(const char *folder, const struct uuid *id, int fd, const char *hex)
+{
+    struct adopted ret = {.error = ERROR_INTERNAL};
+    struct adopt_plan plan = {.folder = folder,
+                              .file = *id,
+                              .key = key,
+                              .fd = fd,
+                              .type = "image/png",
+                              .aesgcm = hex,
+                              .done = adopted_note,
+                              .data = &ret};
+    disk_start();
+    file_adopt(&plan);
+    disk_stop(); /* and it has been told */
+    return ret;
+}
+
+START_TEST(what_came_encrypted_is_stored_as_it_is)
+{
+    static const char text[] = "\x89PNG\r\n\x1a\nfor your eyes";
+    g_autofree char *folder = g_dir_make_tmp("files-XXXXXX", NULL);
+    guint8 secret[48];
+    for (size_t i = 0; i < sizeof secret; i++)
+        secret[i] = (guint8)(i * 7 + 1);
+    for (int nonce = 12; nonce <= 16; nonce += 4) { /* old clients have 16 */
+        struct uuid id;
+        uuid_generate(&id);
+        g_autofree char *hex = hex_of(secret, (size_t)nonce + 32);
+        g_autofree char *other = hex_of(secret + 1, (size_t)nonce + 31);
+        int fd = seal_as_0454(secret, nonce, text, sizeof text);
+        const char *wrong[] = {"", "00ff", other, "zz"};
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+            ck_assert_int_eq(adopt(folder, &id, fd, wrong[i]).error, ERROR_UNPROCESSABLE);
+        struct adopted adopted = adopt(folder, &id, fd, hex);
+        ck_assert_int_eq(adopted.error, ERROR_NONE);
+        ck_assert_uint_eq(adopted.size, sizeof text);
+        struct plain_place place = {folder, id, "", key};
+        g_autoptr(GBytes) stored = plain_read(&place, sizeof text);
+        ck_assert_mem_eq(g_bytes_get_data(stored, NULL), text, sizeof text);
+        for (off_t at = 0; at < (off_t)sizeof text + 16;
+             at += 5) { /* and what was tampered with is not */
+            guint8 byte = 0;
+            ck_assert_int_eq(pread(fd, &byte, 1, at), 1);
+            guint8 flipped = byte ^ 1;
+            ck_assert_int_eq(pwrite(fd, &flipped, 1, at), 1);
+            ck_assert_int_eq(adopt(folder, &id, fd, hex).error, ERROR_UNPROCESSABLE);
+            ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
+        }
+        ck_assert_int_eq(ftruncate(fd, 16), 0);
+        ck_assert_int_eq(adopt(folder, &id, fd, hex).error, ERROR_UNPROCESSABLE);
+        close(fd);
+    }
+}
+END_TEST
+
+UNIT_MAIN("media_file", what_came_encrypted_is_stored_as_it_is, a_segment_opens_at_its_place_alone,
+          the_last_key_wraps_and_all_unwrap, types_are_what_bytes_say, links_are_ours_and_end,
+          a_sound_is_drawn_in_few_bytes, one_writes_a_file_at_a_time,
+          a_file_goes_on_wherever_it_stopped)

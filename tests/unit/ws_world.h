@@ -10,6 +10,7 @@
 #include "bridge/account/account.h"
 #include "bridge/account/limit.h"
 #include "bridge/account/session.h"
+#include "bridge/account/sign_in.h"
 #include "bridge/base/options.h"
 #include "bridge/core/core.h"
 #include "bridge/core/operation.h"

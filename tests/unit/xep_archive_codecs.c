@@ -5,6 +5,7 @@
 #include "tests/unit/xep_codecs.h"
 #include "xep/0313_mam_query.h"
 #include "xep/0313_mam_result.h"
+#include "xep/0355_delegation.h"
 #include "xep/0441_mam_preferences.h"
 #include "xep/message.h"
 
@@ -166,10 +167,26 @@ static xmpp_stanza_t *rebuild_preferences(xmpp_stanza_t *stanza)
     return iq;
 }
 
+static json_t *dump_delegation(xmpp_stanza_t *stanza)
+{
+    xmpp_stanza_t *inner = delegation_parse(stanza);
+    return inner ? json_pack("{ss?ss?}", "from", xmpp_stanza_get_from(inner), "id",
+                             xmpp_stanza_get_id(inner))
+                 : NULL;
+}
+
+static json_t *dump_privilege(xmpp_stanza_t *stanza)
+{
+    const char *ns = privilege_parse(stanza);
+    return ns ? json_pack("{ss}", "ns", ns) : NULL;
+}
+
 const struct xep_codec xep_archive_codecs[] = {
     {"0059", dump_rsm, rebuild_rsm},
     {"0313_query", dump_mam_query, rebuild_mam_query},
     {"0313_result", dump_mam_result, rebuild_mam_result},
     {"0441", dump_preferences, rebuild_preferences},
+    {"0355", dump_delegation, NULL},
+    {"0356", dump_privilege, NULL},
     {0},
 };

@@ -13,11 +13,13 @@ local new_id = require "util.id".medium;
 local stringprep = require "util.encodings".stringprep;
 local valid_utf8 = require "util.encodings".utf8.valid;
 local storagemanager = require "core.storagemanager";
-local user_exists = require "core.usermanager".user_exists;
+local usermanager = require "core.usermanager";
+local user_exists = usermanager.user_exists;
 
 local xmlns = "urn:trestle:bind:0";
 local version = 1;
 local depth_max = 64;
+local logins_max = 64; -- passwords that wait for the accounts' store
 local hosts, host = prosody.hosts, module.host;
 local archives = module:shared("/*/trestle/archives"); -- of mod_storage_trestle
 local component = jid.prep(module:get_option_string("trestle_component"));
@@ -29,6 +31,7 @@ end
 
 local bound = module:require "session";
 local uids = module:require "uid";
+local plugin_version = module:require "version"; -- made by configure
 local epoch = new_id();
 
 local function options_read()
@@ -68,21 +71,38 @@ end
 
 -- ---- Requests
 
+-- What its handler says; of one that broke down, that it did.
+local function request_run(request)
+	local fine, class, condition, text = pcall(request.handler, request.event, request.event.stanza.tags[1]);
+	if fine then return class, condition, text; end
+	module:log("error", "A request failed: %s", class);
+	return "wait", "internal-server-error";
+end
+
 -- Storage and accounts may be asked in here: a component's stream runs outside util.async, where nothing may wait.
 local requests = async.runner(function (request)
 	local event = request.event;
-	local class, condition, text = request.handler(event, event.stanza.tags[1]);
+	local class, condition, text = request_run(request);
 	if class then
 		bound.send(event.origin, st.error_reply(event.stanza, class, condition, text));
 	end
 end, { error = function (_, problem) module:log("error", "A request failed: %s", problem); end });
 
+-- Passwords are tried in a runner of their own: a store that is slow to say holds up no session.
+local logins_waiting = 0;
+local logins = async.runner(function (request)
+	logins_waiting = logins_waiting - 1;
+	local event = request.event;
+	local class, condition = request_run(request);
+	bound.send(event.origin, class and st.error_reply(event.stanza, class, condition) or st.reply(event.stanza));
+end, { error = function (_, problem) module:log("error", "A password could not be tried: %s", problem); end });
+
 -- Answers an IQ of the component by handler(event, child), which returns an error's type, condition and text, or nothing.
-local function hook_request(kind, name, handler)
+local function hook_request(kind, name, handler, runner)
 	module:hook("iq-"..kind.."/host/"..xmlns..":"..name, function (event)
 		if event.stanza.attr.to ~= host then return; end -- one of its resources
 		if is_from_component(event) then
-			requests:run({ event = event, handler = handler });
+			(runner or requests):run({ event = event, handler = handler });
 		else
 			event.origin.send(st.error_reply(event.stanza, "auth", "forbidden"));
 		end
@@ -118,12 +138,12 @@ end
 local function hello_tag()
 	local problem, waiting = archive_state();
 	local tag = st.stanza("hello", {
-		xmlns = xmlns, version = tostring(version), epoch = epoch, server = "prosody", plugin = "0.1",
+		xmlns = xmlns, version = tostring(version), epoch = epoch, server = "prosody", plugin = plugin_version,
 		archive = archive_is_ours() and "trestle" or "other", users = users_kind(),
 		["archive-problem"] = problem, ["archive-waiting"] = waiting,
 		sessions = tostring(bound.count()), ["max-sessions"] = tostring(sessions_max)
 	});
-	for _, what in ipairs { "bind", "uid", "offline-copy", "password-changed" } do
+	for _, what in ipairs { "bind", "uid", "offline-copy", "password-changed", "login" } do
 		tag:text_tag("has", what);
 	end
 	return tag;
@@ -186,6 +206,38 @@ hook_request("set", "bind", function (event, child)
 	bound.send(event.origin, st.reply(event.stanza):tag("bound",
 		{ xmlns = xmlns, user = record.user, resource = record.resource }));
 end);
+
+-- Whether the account may be bound, and its password, if one is there, is right. With a password nothing is said of why not.
+local function login_check(_, child)
+	local user = child.attr.user and stringprep.nodeprep(child.attr.user);
+	local password = child:get_child("password");
+	if not user or #user == 0 or #user > 1023 or #child.tags > (password and 1 or 0) then
+		return "modify", "bad-request";
+	end
+	local exists, allowed = user_exists(user, host), is_allowed(user);
+	if not password then
+		if not exists then return "cancel", "item-not-found"; end
+		if not allowed then return "auth", "not-allowed"; end
+		return;
+	end
+	local secret = password:get_text();
+	-- To LDAP, a name without a password is nobody, and welcome.
+	if not exists or not allowed or secret == "" or not usermanager.test_password(user, host, secret) then
+		return "auth", "not-authorized";
+	end
+end
+
+local login_runner = {};
+function login_runner.run(_, request)
+	if logins_waiting >= logins_max then
+		bound.send(request.event.origin, st.error_reply(request.event.stanza, "wait", "resource-constraint"));
+		return;
+	end
+	logins_waiting = logins_waiting + 1;
+	logins:run(request);
+end
+
+hook_request("set", "login", login_check, login_runner);
 
 hook_request("set", "unbind", function (event, child)
 	local record = record_find(child.attr);

@@ -9,17 +9,25 @@ import { SignIn } from "./SignIn";
 import { session } from "./session";
 import { isFailedLoad } from "./shared/load";
 import { Announcer, EmptyState, LoadingSpinner, Toasts } from "./shared/small";
+import { help } from "./shortcuts/shortcuts";
 import { ChatWindow } from "./thread/ChatWindow";
+import { tellTrouble } from "./trouble";
 
 const CallInterface = lazy(() => import("./calls/CallInterface"));
+const Lists = lazy(() => import("./lists/Lists"));
 const Moderation = lazy(() => import("./moderation/Moderation"));
+const NotificationCenter = lazy(() => import("./notifications/NotificationCenter"));
 const Settings = lazy(() => import("./settings/Settings"));
+const ShortcutsDialog = lazy(() => import("./shortcuts/ShortcutsDialog"));
 
 /** A part that was deployed anew cannot be loaded any more, or there is a mistake in it: the person is told which. */
 class Boundary extends Component<{ children: ReactNode }, { failed: "error.chunk" | "error.crash" | null }> {
   override state = { failed: null };
   static getDerivedStateFromError(error: unknown) {
     return { failed: isFailedLoad(error) ? "error.chunk" : "error.crash" };
+  }
+  override componentDidCatch(error: Error) {
+    if (!isFailedLoad(error)) tellTrouble({ kind: "script", message: error.message, stack: error.stack });
   }
   override render() {
     if (!this.state.failed) return this.props.children;
@@ -61,12 +69,18 @@ function Pane() {
     return <ChatWindow key={route.id} id={route.id} message={route.message} info={route.info} />;
   if (route.name === "settings") return <Settings />;
   if (route.name === "moderation") return <Moderation />;
+  if (route.name === "notifications") return <NotificationCenter />;
+  if (route.name !== "home") return <Lists key={route.name} name={route.name} />;
   return <EmptyState title={t("thread.none")} text={t("thread.none.text")} />;
 }
 
 function MessagingContainer() {
   const route = useRoute();
-  const hasCall = useCalls((state) => state.incomingCall !== null || state.callStatus !== "idle");
+  const code = useLanguage(); // rows of the list are only drawn again for what they show
+  const hasCall = useCalls(
+    (state) => state.incomingCall !== null || state.offered !== null || state.callStatus !== "idle",
+  );
+  const asksForKeys = useStore(help, (state) => state.isShown);
   useEffect(() => {
     if (route.name !== "thread") messenger.closeThread();
   }, [route]);
@@ -76,7 +90,7 @@ function MessagingContainer() {
         {t("app.skip")}
       </a>
       <ConnectionBanner />
-      <ConversationList />
+      <ConversationList key={code} />
       <main id="main" tabIndex={-1}>
         <Boundary>
           <Suspense fallback={<LoadingSpinner />}>
@@ -86,6 +100,7 @@ function MessagingContainer() {
       </main>
       <Boundary>
         <Suspense fallback={null}>{hasCall ? <CallInterface /> : null}</Suspense>
+        <Suspense fallback={null}>{asksForKeys ? <ShortcutsDialog /> : null}</Suspense>
       </Boundary>
     </div>
   );

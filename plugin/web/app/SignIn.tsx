@@ -2,29 +2,62 @@
 import { type FormEvent, useState } from "react";
 import { useStore } from "zustand";
 import { t } from "../i18n";
+import { config } from "./config";
 import { session, signInBy } from "./session";
 
 export function SignIn() {
   const problem = useStore(session, (state) => state.problem);
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const { name, sign_in_url: elsewhere, password: takesPassword } = useStore(config);
+  const sign = async (what: Parameters<typeof signInBy>[0]) => {
     setBusy(true);
-    await signInBy(code.trim());
+    await signInBy(what);
     setBusy(false);
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const text = code.trim();
+    void sign(text.includes(".") ? { token: text } : { code: text });
+  };
+  const submitAccount = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    void sign({ jid: String(form.get("jid")).trim(), password: String(form.get("password")) });
   };
   return (
     <main className="signin">
+      <img src="/icon.svg" alt="" width="64" height="64" />
+      <h1>{name ? `${t("signin.title")}: ${name}` : t("signin.title")}</h1>
+      {problem ? (
+        <p role="alert" className="problem">
+          {problem === "link" || problem === "password"
+            ? t(problem === "link" ? "signin.failed" : "signin.wrong")
+            : problem}
+        </p>
+      ) : null}
+      {elsewhere ? (
+        <a className="button primary" href={elsewhere} rel="noopener noreferrer">
+          {t("signin.elsewhere")}
+        </a>
+      ) : null}
+      {takesPassword ? (
+        <form onSubmit={submitAccount}>
+          <label>
+            {t("signin.jid")}
+            <input name="jid" autoComplete="username" autoCapitalize="none" spellCheck={false} required />
+          </label>
+          <label>
+            {t("file.password")}
+            <input name="password" type="password" autoComplete="current-password" required />
+          </label>
+          <button type="submit" className="primary" disabled={busy}>
+            {t("signin.go")}
+          </button>
+        </form>
+      ) : null}
       <form onSubmit={submit}>
-        <img src="/icon.svg" alt="" width="64" height="64" />
-        <h1>{t("signin.title")}</h1>
         <p>{t("signin.text")}</p>
-        {problem ? (
-          <p role="alert" className="problem">
-            {problem === "link" ? t("signin.failed") : problem}
-          </p>
-        ) : null}
         <label>
           {t("signin.code")}
           <input

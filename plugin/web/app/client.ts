@@ -3,10 +3,12 @@
 import { QueryClient } from "@tanstack/react-query";
 import { useStore } from "zustand";
 import { CallControl, type CallState } from "../client/CallState";
-import type { MessagingState } from "../client/MessagingState";
+import { type MessagingState, offers } from "../client/MessagingState";
 import { Messenger } from "../client/Messenger";
 import { Problem } from "../client/problem";
+import type { StoreTrouble } from "../client/store";
 import { has, language, t } from "../i18n";
+import { followEvents } from "./shared/follow";
 import { showToast } from "./stores/toasts";
 
 export const messenger = new Messenger();
@@ -16,15 +18,29 @@ export const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 60_000,
+      gcTime: 300_000, // what nothing on the screen needs
       retry: (count, error) => count < 3 && error instanceof Problem && error.isTemporary,
       structuralSharing: false,
     },
   },
 });
 
+followEvents(messenger.socket, queries);
+
+const told = new Set<StoreTrouble>(); // once for a page
+messenger.onTrouble = (what) => {
+  if (told.has(what)) return;
+  told.add(what);
+  const reload = { label: t("reload"), run: () => location.reload() };
+  showToast(t(`store.${what}`), ["newer", "outdated"].includes(what) ? reload : undefined, false);
+};
+
 export function useMessaging<T>(select: (state: MessagingState) => T): T {
   return useStore(messenger.state, select);
 }
+
+/** Whether the server offers NAME, to who is signed in. */
+export const useOffers = (name: string) => useMessaging((state) => offers(state, name));
 
 export function useCalls<T>(select: (state: CallState) => T): T {
   return useStore(calls.state, select);

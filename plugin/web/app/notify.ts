@@ -5,9 +5,12 @@ import { isMuted } from "../client/MessagingState";
 import type { Message } from "../client/types";
 import { t } from "../i18n";
 import { messenger } from "./client";
+import { config } from "./config";
 import { go, threadPath } from "./routes";
 import { previewOf } from "./shared/preview";
-import { preferences } from "./stores/preferences";
+import { keepNotice } from "./stores/notices";
+import { isQuietTime, preferences } from "./stores/preferences";
+import { showToast } from "./stores/toasts";
 
 function isQuiet(conversation: Conversation, message: Message): boolean {
   if (isMuted(conversation)) return true;
@@ -45,6 +48,7 @@ function tell(message: Message, conversation: Conversation | undefined): void {
   if (!conversation || message.message_type === "system" || isQuiet(conversation, message)) return;
   const { activeConversation } = messenger.state.getState();
   if (messenger.isLooking() && activeConversation === conversation.id) return;
+  if (!messenger.isLeading || isQuietTime()) return; // another tab tells, or nobody wants to know now
   const { notify, sound } = preferences.getState();
   if (sound) beep();
   if (
@@ -66,11 +70,40 @@ function tell(message: Message, conversation: Conversation | undefined): void {
   };
 }
 
+/** What is not a message, and wants to be known all the same. */
+function tellOthers(): void {
+  messenger.socket.on("export.consent", ({ payload }) => {
+    const { conversation_id: id, user_id: user } = payload as {
+      conversation_id: string | null;
+      user_id: string;
+    };
+    if (!id || user === messenger.state.getState().me?.id) return;
+    const path = `/c/${id}/info`;
+    keepNotice(t("exports.wanted"), path);
+    showToast(t("exports.wanted"), { label: t("list.show"), run: () => go(path) });
+  });
+  messenger.socket.on("export.ready", () => {
+    keepNotice(t("exports.there"), "/settings");
+    showToast(t("exports.there"), { label: t("list.show"), run: () => go("/settings") });
+  });
+  messenger.socket.on("announcement", ({ payload }) => {
+    const { subject, body } = payload as { subject?: string | null; body: string };
+    const text = [subject, body].filter(Boolean).join(": ");
+    keepNotice(text, null);
+    showToast(text, { label: t("close"), run: () => {} });
+  });
+}
+
 export function startNotifying(): void {
   messenger.onMessage = tell;
+  tellOthers();
+  config.subscribe(({ name }) => {
+    document.title = name ?? t("app.name");
+  });
   messenger.state.subscribe((state) => {
     const unread = totalUnread(state);
-    document.title = unread > 0 ? `(${unread}) ${t("app.name")}` : t("app.name");
+    const name = config.getState().name ?? t("app.name");
+    document.title = unread > 0 ? `(${unread}) ${name}` : name;
     const badge = navigator as Navigator & {
       setAppBadge?: (n: number) => Promise<void>;
       clearAppBadge?: () => Promise<void>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which part of the page is shown, as the address has it: / is the list, /c/ID a conversation, /c/ID/info what is known of
-// it, /settings the settings, /moderation the queue of moderators. ?m=ID jumps to a message.
+// it, /settings the settings, /moderation the queue of moderators, /notifications what is new; /starred, /calls and /contacts
+// are lists. ?m=ID jumps to a message.
 
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
@@ -9,7 +10,12 @@ export type Route =
   | { name: "home" }
   | { name: "thread"; id: string; message: string | null; info: boolean }
   | { name: "settings" }
-  | { name: "moderation" };
+  | { name: "moderation" }
+  | { name: "notifications" }
+  | { name: "starred" }
+  | { name: "calls" }
+  | { name: "contacts" };
+const PLAIN = ["settings", "moderation", "notifications", "starred", "calls", "contacts"] as const;
 
 export function parseRoute(path: string, search: string): Route {
   const parts = path.split("/").filter(Boolean);
@@ -21,7 +27,8 @@ export function parseRoute(path: string, search: string): Route {
       info: parts[2] === "info",
     };
   }
-  if (parts[0] === "settings" || parts[0] === "moderation") return { name: parts[0] };
+  const plain = PLAIN.find((name) => name === parts[0]);
+  if (plain) return { name: plain };
   return { name: "home" };
 }
 

@@ -4,9 +4,10 @@
 import { createStore } from "zustand/vanilla";
 import { Problem } from "../client/problem";
 import { forgetStore } from "../client/store";
-import type { User } from "../client/types";
+import type { SignIn, User } from "../client/types";
 import { explain, messenger, queries } from "./client";
 import { go } from "./routes";
+import { forgetNotices } from "./stores/notices";
 
 export type SessionState = { phase: "starting" | "signed-out" | "signed-in"; problem: string | null };
 export const session = createStore<SessionState>(() => ({ phase: "starting", problem: null }));
@@ -83,17 +84,26 @@ async function signedInAlready(): Promise<boolean> {
   }
 }
 
-export async function signInBy(code: string): Promise<void> {
+export async function signInBy(what: SignIn): Promise<void> {
   try {
-    signedIn(await messenger.signIn(code.includes(".") ? { token: code } : { code }));
+    signedIn(await messenger.signIn(what));
   } catch (error) {
     const refused = error instanceof Problem && [401, 422].includes(error.status);
-    session.setState({ phase: "signed-out", problem: refused ? "link" : explain(error) });
+    const why = "jid" in what ? "password" : "link";
+    session.setState({ phase: "signed-out", problem: refused ? why : explain(error) });
   }
+}
+
+/** A link that is followed where the page is open already changes nothing but what stands behind "#". */
+export function watchLinks(): void {
+  window.addEventListener("hashchange", () => {
+    if (session.getState().phase === "signed-out") void signInByPage();
+  });
 }
 
 messenger.onSignedOut = () => {
   queries.clear();
+  forgetNotices();
   remember(null);
   go("/", true);
   session.setState({ phase: "signed-out", problem: null });

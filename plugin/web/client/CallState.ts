@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "./clock";
 import { otherOf } from "./MessagingState";
 import type { Messenger } from "./Messenger";
 import { Problem } from "./problem";
-import type { Call, Conversation, User } from "./types";
+import type { Call, CallBegun, CallOffer, CallSample, Conversation, User } from "./types";
 import { MediaProblem, type Quality, WebRTCClient } from "./WebRTCClient";
 
 export type CallPhase = "idle" | "initiating" | "ringing" | "connecting" | "active" | "ended";
@@ -20,12 +20,20 @@ export type CallState = {
   isCameraOff: boolean;
   isSharing: boolean;
   volume: number; // 0 to 1
+  speaker: string; // id of the device that plays; "": the system's
   localStream: MediaStream | null;
   remoteStream: MediaStream | null;
   connectionState: RTCPeerConnectionState | null;
   remoteRinging: boolean;
   remote: { muted: boolean; video: boolean; screen: boolean; on_hold: boolean } | null;
   quality: Quality | null;
+  /** Whether the system can blur what is behind the person, and does. */
+  canBlur: boolean;
+  isBlurred: boolean;
+  /** Somebody asks to go on with their call. */
+  offered: CallOffer | null;
+  /** Whom one has asked to take the call over, and what became of it. */
+  handing: { to: User; status: CallOffer["status"] } | null;
   connectedAt: number | null;
   /** Why it ended or could not begin: a key of the texts below "calls.problem". */
   problem: string | null;
@@ -43,20 +51,26 @@ const IDLE: CallState = {
   isCameraOff: false,
   isSharing: false,
   volume: 1,
+  speaker: "",
   localStream: null,
   remoteStream: null,
   connectionState: null,
   remoteRinging: false,
   remote: null,
   quality: null,
+  canBlur: false,
+  isBlurred: false,
+  offered: null,
+  handing: null,
   connectedAt: null,
   problem: null,
 };
 
 const CONNECT_WITHIN = 10_000;
-const RECONNECT_AFTER = 5_000;
+const RETRY_AFTER = 5_000;
 const SHOW_END = 3_000;
 const WAITING_MAX = 128; // signals
+const SAMPLES = 15; // of the quality, told together
 
 type Signal = { call_id: string; type: "offer" | "answer" | "ice_candidate" | "ice_restart"; data: unknown };
 type News = {
@@ -73,8 +87,12 @@ export class CallControl {
   private isCaller = false;
   private offered = false;
   private timer: unknown = null;
+  private samples: CallSample[] = [];
+  private follows: { call: string; withVideo: boolean } | null = null; // the call that was handed on
   private retried = false;
+  private isWaiting = false; // for the time of another try
   private isReady = false; // there is a connection that signals can be about
+  private wantsOffer: string | null = null; // the call whose offer was asked for before that
   private waitingSignals: Signal[] = []; // they came before that: the socket may be faster than the answer to accept
 
   constructor(
@@ -88,12 +106,14 @@ export class CallControl {
       if (this.isOurs(payload)) this.state.setState({ remoteRinging: true });
     });
     socket.on("call.offer_needed", ({ payload }) => {
-      if (this.isOurs(payload)) void this.offer();
+      if (!this.isReady) this.wantsOffer = (payload as { call_id: string }).call_id;
+      else if (this.isOurs(payload)) void this.offer().catch(() => this.fail("media"));
     });
     socket.on("call.answered", ({ payload }) => void this.answered(payload as News));
     socket.on("call.declined", ({ payload }) => this.over(payload as News));
     socket.on("call.ended", ({ payload }) => this.over(payload as News));
     socket.on("call.signal", ({ payload }) => void this.signalled(payload as Signal));
+    socket.on("call.transfer", ({ payload }) => this.handed(payload as CallOffer));
     socket.on("call.state", ({ payload }) => {
       if (this.isOurs(payload))
         this.state.setState({
@@ -113,18 +133,25 @@ export class CallControl {
   /** Calls the other one of a conversation of two. */
   async initiate(conversation: Conversation, kind: "audio" | "video"): Promise<void> {
     if (this.isBusy) return;
-    this.isCaller = true;
     const peer = otherOf(conversation, this.messenger.state.getState().me);
+    await this.call(peer, kind, (session) =>
+      this.messenger.rest.initiateCall(conversation.id, kind, session),
+    );
+  }
+
+  /** Begins a call with PEER, which MAKE tells the server of. */
+  private async call(
+    peer: User | null,
+    kind: "audio" | "video",
+    make: (session: string | undefined) => Promise<CallBegun>,
+  ): Promise<void> {
+    this.isCaller = true;
     this.begin({ peer, callStatus: "initiating", isCameraOff: kind === "audio" });
     const media = this.makeMedia();
     this.media = media;
     try {
       if (!(await this.prepare(media, kind))) return;
-      const begun = await this.messenger.rest.initiateCall(
-        conversation.id,
-        kind,
-        this.messenger.socket.session ?? undefined,
-      );
+      const begun = await make(this.messenger.socket.session ?? undefined);
       if (this.media !== media) {
         await this.messenger.rest.endCall(begun.id).catch(() => {}); // hung up meanwhile
         return;
@@ -182,6 +209,46 @@ export class CallControl {
     if (call) await this.messenger.rest.endCall(call.id).catch(() => {});
   }
 
+  /** Asks somebody else to take one's place in the call. */
+  async handOn(user: User): Promise<void> {
+    const call = this.state.getState().activeCall;
+    if (!call) return;
+    await this.messenger.rest.transferCall(call.id, user.id);
+    this.state.setState({ handing: { to: user, status: "offered" } });
+  }
+
+  private handed(offer: CallOffer): void {
+    if (!offer.status) return; // to another of one's own devices: this one has not asked
+    const { offered, handing } = this.state.getState();
+    if (this.isOurs(offer)) {
+      if (handing) this.state.setState({ handing: { ...handing, status: offer.status } });
+    } else if (offer.status === "offered") {
+      if (!this.isBusy && !offered) this.state.setState({ offered: offer });
+    } else if (offered?.call_id === offer.call_id) this.state.setState({ offered: null });
+  }
+
+  /** Goes on with a call in place of who has asked: it rings at the one who stays. */
+  async takeOver(withVideo = true): Promise<void> {
+    const { offered } = this.state.getState();
+    if (!offered) return;
+    const kind = offered.call_type === "video" && withVideo ? "video" : "audio";
+    await this.call(offered.with, kind, (session) =>
+      this.messenger.rest.acceptCall(offered.call_id, session),
+    );
+  }
+
+  async declineOffer(): Promise<void> {
+    const { offered } = this.state.getState();
+    this.state.setState({ offered: null });
+    if (offered) await this.messenger.rest.declineCall(offered.call_id).catch(() => {});
+  }
+
+  async toggleBlur(): Promise<void> {
+    const isBlurred = !this.state.getState().isBlurred;
+    await this.media?.setBlur(isBlurred);
+    this.state.setState({ isBlurred });
+  }
+
   toggleMute(): void {
     const isMuted = !this.state.getState().isMuted;
     this.media?.setMuted(isMuted);
@@ -214,13 +281,18 @@ export class CallControl {
     this.state.setState({ volume: Math.min(1, Math.max(0, volume)) });
   }
 
+  setSpeaker(device: string): void {
+    this.state.setState({ speaker: device });
+  }
+
   switchDevice(kind: "audio" | "video", device: string): Promise<void> {
     return this.media?.switchDevice(kind, device) ?? Promise.resolve();
   }
 
   /** What is said of an ended call goes away. */
   dismiss(): void {
-    if (!this.isBusy) this.state.setState({ ...IDLE, incomingCall: this.state.getState().incomingCall });
+    const { incomingCall, offered, speaker } = this.state.getState();
+    if (!this.isBusy) this.state.setState({ ...IDLE, incomingCall, offered, speaker });
   }
 
   // ---- The way of a call
@@ -228,7 +300,10 @@ export class CallControl {
   private begin(change: Partial<CallState>): void {
     this.stopTimer();
     this.offered = this.retried = this.isReady = false;
-    this.state.setState({ ...IDLE, incomingCall: null, ...change });
+    this.samples = [];
+    this.follows = null;
+    const { speaker } = this.state.getState();
+    this.state.setState({ ...IDLE, incomingCall: null, speaker, ...change });
   }
 
   /** False: the person hung up, or the other side did, while the browser asked. */
@@ -238,7 +313,8 @@ export class CallControl {
       media.endCall();
       return false;
     }
-    this.state.setState({ localStream, isCameraOff: kind === "audio" || !media.hasCamera });
+    const isCameraOff = kind === "audio" || !media.hasCamera;
+    this.state.setState({ localStream, isCameraOff, canBlur: media.canBlur });
     return true;
   }
 
@@ -256,8 +332,28 @@ export class CallControl {
     media.onConnectionState = (state) => this.connectionChanged(state);
     media.onQuality = (quality) => {
       this.state.setState({ quality });
+      this.note(quality);
       this.tell({ quality: { rtt_ms: quality.rtt_ms ?? 0, loss: quality.loss, level: quality.level } });
     };
+  }
+
+  /** How the media was is told to the server now and then, for a look at it afterwards. */
+  private note(quality: Quality): void {
+    const { rtt_ms, jitter_ms, loss, bitrate } = quality;
+    this.samples.push({
+      at: new Date(this.clock.now()).toISOString(),
+      loss,
+      ...(rtt_ms === null ? {} : { rtt_ms }),
+      ...(jitter_ms === null ? {} : { jitter_ms }),
+      ...(bitrate === null ? {} : { bitrate: Math.round(bitrate) }),
+    });
+    if (this.samples.length >= SAMPLES) this.tellSamples();
+  }
+
+  private tellSamples(): void {
+    const call = this.state.getState().activeCall;
+    const samples = this.samples.splice(0);
+    if (call && samples.length > 0) void this.messenger.rest.callStats(call.id, samples).catch(() => {});
   }
 
   private async offer(): Promise<void> {
@@ -283,7 +379,10 @@ export class CallControl {
     if (call.caller.id === this.messenger.state.getState().me?.id) return;
     if (this.isBusy || this.state.getState().incomingCall) return; // the server has told the caller so already
     this.waitingSignals = [];
+    this.wantsOffer = null;
     this.state.setState({ incomingCall: call, problem: null });
+    // The one whom one talked to has handed the call on: it goes on without a question.
+    if (call.replaces && call.replaces === this.follows?.call) void this.accept(this.follows.withVideo);
   }
 
   private async answered(news: News): Promise<void> {
@@ -303,6 +402,8 @@ export class CallControl {
 
   private async takeWaiting(): Promise<void> {
     this.isReady = true;
+    if (this.wantsOffer === this.state.getState().activeCall?.id)
+      await this.offer().catch(() => this.fail("media"));
     for (const signal of this.waitingSignals.splice(0)) await this.signalled(signal);
   }
 
@@ -330,7 +431,7 @@ export class CallControl {
   private expectConnection(): void {
     this.stopTimer();
     this.tell({ connection: "connecting" });
-    this.timer = this.clock.setTimeout(() => void this.tryAgain(), CONNECT_WITHIN);
+    this.timer = this.clock.setTimeout(() => this.missed(), CONNECT_WITHIN);
   }
 
   private connectionChanged(state: RTCPeerConnectionState): void {
@@ -349,20 +450,28 @@ export class CallControl {
       });
     } else if (state === "disconnected" && this.timer === null) {
       this.tell({ connection: "disconnected" });
-      this.timer = this.clock.setTimeout(() => void this.tryAgain(), RECONNECT_AFTER);
-    } else if (state === "failed") void this.tryAgain();
+      this.missed();
+    } else if (state === "failed") this.missed();
   }
 
-  /** One more try with new candidates, by the caller; then it is over. */
-  private async tryAgain(): Promise<void> {
+  /** There is no connection, or not in time. Five seconds later comes one more try, unless it is there by then. */
+  private missed(): void {
+    if (!this.isBusy || !this.media || this.isWaiting) return;
     this.stopTimer();
-    if (!this.isBusy || !this.media) return;
     if (this.retried) {
       this.fail("connectivity");
       return;
     }
+    this.isWaiting = true;
+    this.timer = this.clock.setTimeout(() => void this.tryAgain(), RETRY_AFTER);
+  }
+
+  /** With new candidates, by the caller; if that has no success it is over. */
+  private async tryAgain(): Promise<void> {
+    this.stopTimer();
+    if (!this.isBusy || !this.media) return;
     this.retried = true;
-    this.timer = this.clock.setTimeout(() => void this.tryAgain(), CONNECT_WITHIN);
+    this.timer = this.clock.setTimeout(() => this.missed(), CONNECT_WITHIN);
     if (this.isCaller) this.signal("ice_restart", await this.media.restart().catch(() => null));
   }
 
@@ -377,19 +486,26 @@ export class CallControl {
     const { incomingCall } = this.state.getState();
     if (incomingCall?.id === news.call_id) this.state.setState({ incomingCall: null });
     if (!this.isOurs(news)) return;
+    const { localStream } = this.state.getState();
+    const withVideo = (localStream?.getVideoTracks?.().length ?? 0) > 0;
+    if (news.reason === "transferred" && news.next_call_id) this.follows = { call: news.call_id, withVideo };
     const own = ["hangup", "cancelled", "transferred", null].includes(news.reason);
     this.finish(own ? null : news.reason);
   }
 
   private finish(problem: string | null): void {
     this.stopTimer();
+    this.tellSamples();
     this.media?.endCall();
     this.media = null;
     this.isReady = false;
+    this.wantsOffer = null;
     this.waitingSignals = [];
-    const { activeCall, incomingCall, peer, connectedAt } = this.state.getState();
+    const { activeCall, incomingCall, peer, connectedAt, offered, speaker } = this.state.getState();
     this.state.setState({
       ...IDLE,
+      offered,
+      speaker,
       activeCall,
       incomingCall,
       peer,
@@ -403,6 +519,7 @@ export class CallControl {
   private stopTimer(): void {
     if (this.timer !== null) this.clock.clearTimeout(this.timer);
     this.timer = null;
+    this.isWaiting = false;
   }
 }
 

@@ -3,7 +3,7 @@
 // through the functions below.
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { EMPTY, type Messages } from "./thread";
-import type { Conversation, Message, Presence, User } from "./types";
+import type { Capabilities, Conversation, Message, Presence, Unread, User } from "./types";
 import type { ConnectionState } from "./WebSocketClient";
 
 export type Filter = "all" | "unread" | "archived" | "requests";
@@ -24,9 +24,15 @@ export type MessagingState = {
   messages: Record<string, Messages>;
   unreadCounts: Record<string, number>;
   unreadElsewhere: number; // messages, in conversations that are not loaded
+  /** What the server counts, as of the last look. */
+  totals: Unread | null;
   typingUsers: Record<string, string[]>;
   onlineUsers: Record<string, Presence>;
   starred: Record<string, boolean>;
+  /** What the server can do for who is signed in; null: it has not said yet. */
+  capabilities: Capabilities | null;
+  /** What a request has found not to be there: a service of the operator's. */
+  missing: Record<string, boolean>;
 
   setConversations(conversations: Conversation[]): void;
   setMessages(conversation: string, change: (thread: Messages) => Messages): void;
@@ -50,9 +56,12 @@ const initial = () => ({
   messages: {},
   unreadCounts: {},
   unreadElsewhere: 0,
+  totals: null,
   typingUsers: {},
   onlineUsers: {},
   starred: {},
+  capabilities: null,
+  missing: {},
 });
 
 function unread(conversation: Conversation): number {
@@ -111,6 +120,11 @@ export function createMessagingStore(): MessagingStore {
 
     reset: () => set(initial()),
   }));
+}
+
+/** Whether NAME is to be offered: what is switched off is not, nor what was found missing. */
+export function offers({ capabilities, missing }: MessagingState, name: string): boolean {
+  return !capabilities?.off.includes(name) && !missing[name];
 }
 
 /** "forever", or a time that may have passed since the server told of it. */

@@ -2,7 +2,10 @@
 // The client without a face: signs in, keeps MessagingState true to the server's, sends. It needs fetch, WebSocket and,
 // to survive a reload, IndexedDB; no page and no framework.
 import { type Clock, systemClock } from "./clock";
+import { dictate } from "./dictation";
+import { Arrivals, type Came, withMessage } from "./following";
 import { newId } from "./ids";
+import { type Locks, noLocks, systemLocks } from "./locks";
 import {
   compareConversations,
   createMessagingStore,
@@ -15,9 +18,29 @@ import {
 import { Outbox, type OutboxState } from "./outbox";
 import { Problem } from "./problem";
 import { Rest } from "./rest";
-import { type CachedConversations, MemoryStore, openStore, type Queued, type Store } from "./store";
+import {
+  type CachedConversations,
+  MemoryStore,
+  openStore,
+  type Queued,
+  type Store,
+  type StoreTrouble,
+} from "./store";
+import { type ChannelMaker, Tabs } from "./tabs";
 import * as threads from "./thread";
-import type { Conversation, Frame, Message, Outgoing, Presence, Session, User } from "./types";
+import type {
+  Conversation,
+  ConversationExpired,
+  Frame,
+  Message,
+  Outgoing,
+  Presence,
+  Session,
+  SignIn,
+  File as StoredFile,
+  User,
+} from "./types";
+import { Uploads } from "./Uploads";
 import { type SocketMaker, WebSocketClient } from "./WebSocketClient";
 
 const PAGE = 50;
@@ -27,13 +50,18 @@ const TYPING_AFTER = 300;
 const TYPING_EVERY = 3_000;
 const READ_AFTER = 2_000;
 const READ_AT = 10; // messages
+const COUNT_AFTER = 1_000; // what is unread is asked for again, once for what changes together
 const FILTERS: Filter[] = ["all", "unread", "archived", "requests"];
+
+type Mark = { conversation_id: string; user_id: string; seq: number; at: string; unread_count?: number };
 
 export type MessengerOptions = {
   api?: string; // address of the API; default: that of the page
   clock?: Clock;
   makeSocket?: SocketMaker;
   store?: Store;
+  locks?: Locks;
+  makeChannel?: ChannelMaker;
 };
 
 export class Messenger {
@@ -41,31 +69,45 @@ export class Messenger {
   readonly socket: WebSocketClient;
   readonly state: MessagingStore = createMessagingStore();
   outbox: Outbox;
+  uploads: Uploads;
   store: Store = new MemoryStore();
   /** Nobody is signed in any more. */
   onSignedOut: (() => void) | null = null;
   /** A message of somebody else has come. */
   onMessage: ((message: Message, conversation: Conversation | undefined) => void) | null = null;
+  /** A message waits for a way to the server. */
+  onWaiting: (() => void) | null = null;
+  /** Something is not kept that would have been. */
+  onTrouble: ((what: StoreTrouble) => void) | null = null;
   /** Whether a person looks at the conversation that is open: only then it counts as read. */
   isLooking: () => boolean = () => true;
 
   private readonly clock: Clock;
+  private readonly locks: Locks;
+  private tabs: Tabs | null = null;
   private isRead = false; // the list was read since there is a connection
   private onOpen: (() => void) | null = null;
   private readonly typingTimers = new Map<string, unknown>();
+  private readonly arrivals = new Arrivals();
+  private readonly asking = new Set<string>(); // conversations whose newest messages are on their way
   private readonly catching = new Map<string, Promise<void>>();
   private readonly behind = new Set<string>(); // there is more since what is being caught up with was asked for
   private ownTyping: { conversation: string; timer: unknown; told: number | null } | null = null;
   private readTimer: unknown = null;
+  private countTimer: unknown = null;
   private readPending = 0;
+  private seen: string | null = null; // the newest message, when somebody looked
+  private readonly unmarked = new Map<string, string>(); // conversation, message: the server could not be told
 
   constructor(private readonly options: MessengerOptions = {}) {
     this.clock = options.clock ?? systemClock;
+    this.locks = options.locks ?? systemLocks();
     this.rest = new Rest(options.api ?? "");
     this.rest.onSignedOut = () => void this.signedOut();
     const address = socketAddress(options.api ?? "");
     this.socket = new WebSocketClient(address, this.rest, this.clock, options.makeSocket);
     this.outbox = this.makeOutbox();
+    this.uploads = this.makeUploads();
     this.socket.onMessage((frame) => this.take(frame));
     this.socket.onState = (connection, attempts) => this.connectionChanged(connection, attempts);
     this.socket.onResync = () => void this.readAnew();
@@ -75,7 +117,7 @@ export class Messenger {
   // ---- Signing in and out
 
   /** Signs in by what a link has, or by the session that the page has already. Throws a Problem. */
-  async signIn(what?: { token: string } | { code: string }): Promise<User> {
+  async signIn(what?: SignIn): Promise<User> {
     const session: Session = what ? await this.rest.signIn(what) : await this.rest.session();
     this.rest.credentials = { csrf: session.csrf_token ?? undefined };
     await this.begin(session.user);
@@ -96,12 +138,21 @@ export class Messenger {
   }
 
   private async begin(me: User, token?: string): Promise<void> {
-    this.store = this.options.store ?? (await openStore(me.id, () => this.clock.now()));
+    this.store =
+      this.options.store ??
+      (await openStore(
+        me.id,
+        () => this.clock.now(),
+        (what) => this.onTrouble?.(what),
+      ));
     this.state.setState({ me });
     this.outbox = this.makeOutbox();
     const cached = await this.store.fact<CachedConversations>("conversations").catch(() => null);
     if (cached) this.showList("all", cached.items, { hasMore: true, next: null, loaded: false });
     await this.outbox.restore();
+    this.joinTabs(me);
+    this.uploads = this.makeUploads();
+    void this.uploads.restore();
     this.isRead = false;
     this.socket.connect(token);
     await this.whenOpen(OPEN_WITHIN);
@@ -139,6 +190,7 @@ export class Messenger {
       }
       this.outbox.setOpen(true);
       await this.loadList("all", true);
+      void this.readCapabilities();
       const { activeConversation } = this.state.getState();
       if (activeConversation) await this.openThread(activeConversation);
     } catch {
@@ -148,8 +200,30 @@ export class Messenger {
     }
   }
 
+  private async readCapabilities(): Promise<void> {
+    const capabilities = await this.rest.capabilities().catch(() => null);
+    if (capabilities?.off) this.state.setState({ capabilities });
+  }
+
+  /** Runs what needs a service of the operator's; that it is not there is remembered. */
+  async needing<T>(name: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof Problem && error.code === "not_available")
+        this.state.setState((state) => ({ missing: { ...state.missing, [name]: true } }));
+      throw error;
+    }
+  }
+
   async signOut(everywhere = false): Promise<void> {
     await (everywhere ? this.rest.signOutEverywhere() : this.rest.signOut());
+    await this.signedOut();
+  }
+
+  /** The account is deleted after a while; until then one may come back. JID: the own address. */
+  async deleteAccount(jid: string): Promise<void> {
+    await this.rest.deleteAccount(jid);
     await this.signedOut();
   }
 
@@ -158,12 +232,19 @@ export class Messenger {
     if (!this.state.getState().me) return;
     this.socket.disconnect();
     this.socket.cursor = null;
+    this.stopCounting();
+    this.unmarked.clear();
+    this.readPending = 0;
     this.state.getState().reset();
     this.rest.credentials = {};
     const { store } = this;
     this.store = new MemoryStore();
+    this.tabs?.end();
+    this.tabs = null;
     this.outbox.setOpen(false);
     this.outbox = this.makeOutbox();
+    this.uploads.end();
+    this.uploads = this.makeUploads();
     this.onSignedOut?.();
     await store.wipe().catch(() => {});
   }
@@ -177,8 +258,54 @@ export class Messenger {
         if (outbox === this.outbox) this.outboxSays(item, state, message);
       },
       this.clock,
+      (news) => this.tabs?.tell(news),
     );
     return outbox;
+  }
+
+  /** Of several tabs one sends. Where they have nothing in common, each does. */
+  private joinTabs(me: User): void {
+    this.tabs?.end();
+    const isAlone = this.store instanceof MemoryStore && !this.options.store;
+    const tabs = new Tabs(me.id, isAlone ? noLocks : this.locks, this.options.makeChannel);
+    const { outbox } = this;
+    this.tabs = tabs;
+    tabs.onNews = (news) => outbox.hear(news);
+    tabs.onLeading = (leading) => void outbox.setLeading(leading);
+    void outbox.setLeading(false);
+    tabs.join();
+  }
+
+  /** Whether this tab makes sounds and sends what waits: one does. */
+  get isLeading(): boolean {
+    return this.tabs?.isLeading ?? true;
+  }
+
+  /** Somebody looks at this tab. */
+  lead(): void {
+    this.tabs?.lead();
+  }
+
+  /** What composers show of uploads has changed. */
+  onUploads: (() => void) | null = null;
+  onUploadFailed: ((problem: Problem) => void) | null = null;
+
+  private makeUploads(): Uploads {
+    const uploads = new Uploads(this.rest, this.store, this.clock, this.locks);
+    uploads.onChange = () => this.onUploads?.();
+    uploads.onFailed = (_item, problem) => this.onUploadFailed?.(problem);
+    return uploads;
+  }
+
+  /** Whether the server knows a service that writes down what is dictated. */
+  get takesDictation(): boolean {
+    const { capabilities, missing } = this.state.getState();
+    return !!capabilities?.features.includes("dictation") && !missing.dictation;
+  }
+
+  /** What SOUND says; "": nothing that was understood. Throws a Problem. */
+  dictate(sound: Blob & { name?: string }): Promise<string> {
+    return this.needing("dictation", () => dictate(this.rest, sound, this.clock));
   }
 
   private transmit(conversation: string, message: Outgoing & { client_id: string }): Promise<Message> {
@@ -196,6 +323,7 @@ export class Messenger {
     const open = connection === "connected" || connection === "polling";
     if (open && !this.isRead) void this.read();
     else this.outbox.setOpen(open);
+    if (open && this.isSignedIn) this.markAgain();
   }
 
   // ---- The list
@@ -206,27 +334,45 @@ export class Messenger {
     this.patchList(filter, { loading: true });
     try {
       const before = anew ? undefined : (list.next ?? undefined);
-      const page = await this.rest.conversations({ filter, before, limit: PAGE });
-      const items = anew ? page.items : [...this.listed(filter), ...page.items];
+      const { answer: page, came } = await this.arrivals.during(
+        this.rest.conversations({ filter, before, limit: PAGE }),
+      );
+      const found = page.items.map((conversation) => this.caughtUp(conversation, came));
+      const items = anew ? found : [...this.listed(filter), ...found];
       this.showList(filter, items, { hasMore: page.has_more, next: page.next, loaded: true });
       if (filter === "all" && anew) this.keepList();
-      if (filter === "all") await this.countElsewhere().catch(() => {});
+      if (filter === "all") await this.count();
     } finally {
       this.patchList(filter, { loading: false });
     }
   }
 
-  /** What is unread in conversations that are not loaded. */
-  private async countElsewhere(): Promise<void> {
-    const { hasMore } = this.state.getState().lists.all;
-    const all = hasMore ? (await this.rest.unread()).messages : 0;
-    const here = hasMore ? unreadMessages(this.state.getState()) : 0;
-    this.state.setState({ unreadElsewhere: Math.max(0, all - here) });
+  /** What is unread, as the server counts it; with it, how much of that is in conversations that are not loaded. */
+  private async count(): Promise<void> {
+    this.stopCounting();
+    const totals = await this.rest.unread().catch(() => null);
+    const state = this.state.getState();
+    if (!totals || !state.me) return;
+    const elsewhere = state.lists.all.hasMore ? totals.messages - unreadMessages(state) : 0;
+    this.state.setState({ totals, unreadElsewhere: Math.max(0, elsewhere) });
+  }
+
+  private stopCounting(): void {
+    if (this.countTimer !== null) this.clock.clearTimeout(this.countTimer);
+    this.countTimer = null;
+  }
+
+  /** Something has come, or was read, that may change the numbers. */
+  private countSoon(): void {
+    this.countTimer ??= this.clock.setTimeout(() => {
+      this.countTimer = null;
+      void this.count();
+    }, COUNT_AFTER);
   }
 
   /** What is kept of the list is as it is shown. */
   private keepList(): void {
-    const kept = { items: this.listed("all").slice(0, PAGE), saved_at: this.clock.now() };
+    const kept = { items: this.listed("all").slice(0, PAGE) };
     void this.store.saveFact("conversations", kept).catch(() => {});
   }
 
@@ -253,6 +399,32 @@ export class Messenger {
     const unique = [...new Map(items.map((item) => [item.id, item])).values()];
     const ids = unique.sort(compareConversations).map((item) => item.id);
     this.patchList(filter, { ids, ...change });
+  }
+
+  /** The conversation of an answer, with what came while it was on its way. One that was told whole meanwhile is as that says:
+   * each change is told, in order. */
+  private caughtUp(conversation: Conversation, came: Came): Conversation {
+    const { conversations, me, unreadCounts } = this.state.getState();
+    const known = conversations[conversation.id];
+    if (known && came.conversations.has(conversation.id)) return known;
+    const isSeen = unreadCounts[conversation.id] === 0; // by whoever looks at it
+    return came.messages
+      .filter((message) => message.conversation_id === conversation.id)
+      .reduce((now, message) => withMessage(now, message, me, isSeen), conversation);
+  }
+
+  /** Shows the conversation of an event. */
+  private showTold(conversation: Conversation): void {
+    this.arrivals.conversation(conversation.id);
+    this.showConversation(conversation);
+  }
+
+  /** Shows the conversation that is answered. */
+  private async showAnswer(asked: Promise<Conversation>): Promise<Conversation> {
+    const { answer, came } = await this.arrivals.during(asked);
+    const conversation = this.caughtUp(answer, came);
+    this.showConversation(conversation);
+    return conversation;
   }
 
   /** A conversation is known now, or is otherwise than before. */
@@ -297,29 +469,40 @@ export class Messenger {
   async conversation(id: string): Promise<Conversation> {
     const known = this.state.getState().conversations[id];
     if (known) return known;
-    const conversation = await this.rest.conversation(id);
-    this.showConversation(conversation);
-    return conversation;
+    return this.showAnswer(this.rest.conversation(id));
   }
 
   async talkTo(whom: { participant_id: string } | { jid: string }): Promise<Conversation> {
-    const conversation = await this.rest.openConversation(whom);
-    this.showConversation(conversation);
-    return conversation;
+    return this.showAnswer(this.rest.openConversation(whom));
   }
 
   async createGroup(group: Parameters<Rest["createGroup"]>[0]): Promise<Conversation> {
-    const conversation = await this.rest.createGroup(group);
-    this.showConversation(conversation);
-    return conversation;
+    return this.showAnswer(this.rest.createGroup(group));
   }
 
   async updateConversation(id: string, changes: Record<string, unknown>): Promise<void> {
-    this.showConversation(await this.rest.updateConversation(id, changes));
+    await this.showAnswer(this.rest.updateConversation(id, changes));
   }
 
-  async answerRequest(id: string, accept: boolean): Promise<void> {
-    if (accept) this.showConversation(await this.rest.acceptRequest(id));
+  async enterGroup(room: Parameters<Rest["enterGroup"]>[0]): Promise<Conversation> {
+    return this.showAnswer(this.rest.enterGroup(room));
+  }
+
+  async setIcon(id: string, picture: Blob | null): Promise<void> {
+    await this.showAnswer(this.rest.setIcon(id, picture));
+  }
+
+  async endGroup(id: string): Promise<void> {
+    await this.rest.endGroup(id);
+    this.dropConversation(id);
+  }
+
+  async answerRequest(
+    id: string,
+    accept: boolean,
+    room: { nick?: string; password?: string } = {},
+  ): Promise<void> {
+    if (accept) await this.showAnswer(this.rest.acceptRequest(id, room));
     else {
       await this.rest.declineRequest(id);
       this.dropConversation(id);
@@ -352,7 +535,8 @@ export class Messenger {
     this.state.setState({ activeConversation: conversation });
     const known = this.thread(conversation);
     if (around) {
-      if (!known.items.some((row) => row.id === around)) await this.loadAround(conversation, around);
+      if (!known.loaded || !known.items.some((row) => row.id === around))
+        await this.loadAround(conversation, around);
       return;
     }
     if (known.loaded && !known.hasNewer) return;
@@ -376,36 +560,56 @@ export class Messenger {
   }
 
   async loadNewest(conversation: string): Promise<void> {
-    const page = await this.rest.messages(conversation, { limit: PAGE });
+    const replace = this.thread(conversation);
+    this.asking.add(conversation);
+    const page = await this.rest
+      .messages(conversation, { limit: PAGE })
+      .finally(() => this.asking.delete(conversation));
     this.setMessages(conversation, (thread) =>
-      threads.addPage(thread, page.items, { hasOlder: page.has_more, hasNewer: false, replace: true }),
+      threads.addPage(thread, page.items, { hasOlder: page.has_more, hasNewer: false, replace }),
     );
     this.keepThread(conversation);
   }
 
   private async loadAround(conversation: string, around: string): Promise<void> {
+    const replace = this.thread(conversation);
     const page = await this.rest.messages(conversation, { around, limit: PAGE });
-    this.setMessages(conversation, (thread) =>
-      threads.addPage(thread, page.items, { hasOlder: true, hasNewer: true, replace: true }),
-    );
-    await this.loadNewer(conversation);
+    const where = { hasOlder: page.has_more_before, hasNewer: page.has_more_after, replace };
+    this.setMessages(conversation, (thread) => threads.addPage(thread, page.items, where));
+    if (!where.hasNewer) this.keepThread(conversation);
+  }
+
+  /** Shows what was said from WHEN on; the id of the first such message, or of the last one if there is none. */
+  async jumpTo(conversation: string, when: Date): Promise<string | null> {
+    await this.loadAround(conversation, `time:${when.toISOString()}`);
+    const rows = this.thread(conversation).items.filter((row) => !row.pending);
+    const found = rows.find((row) => Date.parse(row.created_at) >= when.getTime()) ?? rows[rows.length - 1];
+    return found?.id ?? null;
   }
 
   async loadOlder(conversation: string): Promise<void> {
     const first = threads.oldest(this.thread(conversation));
     if (!first || !this.thread(conversation).hasOlder) return;
     const page = await this.rest.messages(conversation, { before: first.id, limit: PAGE });
-    this.setMessages(conversation, (thread) =>
-      threads.addPage(thread, page.items, { hasOlder: page.has_more }),
-    );
+    this.join(conversation, first.id, page.items, { hasOlder: page.has_more });
   }
 
   async loadNewer(conversation: string): Promise<void> {
     const last = threads.newest(this.thread(conversation));
     if (!last) return this.loadNewest(conversation);
     const page = await this.rest.messages(conversation, { after: last.id, limit: PAGE });
+    this.join(conversation, last.id, page.items, { hasNewer: page.has_more });
+  }
+
+  /** A page beside MESSAGE. Another piece of the conversation may be shown by now, which it would leave a hole in. */
+  private join(
+    conversation: string,
+    message: string,
+    items: Message[],
+    where: { hasOlder?: boolean; hasNewer?: boolean },
+  ): void {
     this.setMessages(conversation, (thread) =>
-      threads.addPage(thread, page.items, { hasNewer: page.has_more }),
+      thread.items.some((row) => row.id === message) ? threads.addPage(thread, items, where) : thread,
     );
   }
 
@@ -427,13 +631,22 @@ export class Messenger {
       .catch(() => {});
   }
 
+  /** Shown at the end of the conversation, to which one comes by it. */
   send(conversation: string, message: Outgoing): Queued {
     this.stopTyping();
-    return this.outbox.add(conversation, message);
+    const queued = this.outbox.add(conversation, message);
+    const thread = this.thread(conversation);
+    const last = threads.newest(thread);
+    // Who answers has read what was said before.
+    if (last && !thread.hasNewer && (this.state.getState().unreadCounts[conversation] ?? 0) > 0)
+      this.mark(conversation, last.id);
+    if (thread.hasNewer) void this.loadNewest(conversation).catch(() => {});
+    return queued;
   }
 
   private outboxSays(item: Queued, state: OutboxState | "sent" | "discarded", message?: Message): void {
     const conversation = item.conversation_id;
+    if (state === "queued" && !this.socket.isConnected) this.onWaiting?.();
     if (state === "discarded")
       this.setMessages(conversation, (thread) => threads.dropPending(thread, item.client_id));
     else if (state === "sent") {
@@ -528,24 +741,46 @@ export class Messenger {
     if (state.activeConversation !== conversation || !this.isLooking()) return;
     if ((state.unreadCounts[conversation] ?? 0) === 0) return;
     this.readPending++;
+    this.seen = threads.newest(this.thread(conversation))?.id ?? null;
     if (this.readPending >= READ_AT) this.flushRead();
     else if (this.readTimer === null)
       this.readTimer = this.clock.setTimeout(() => this.flushRead(), READ_AFTER);
   }
 
-  private flushRead(): void {
+  /** The page may be gone in a moment: what was seen until now is told at once. */
+  leave(): void {
+    this.flushRead(true);
+  }
+
+  private flushRead(isLeaving = false): void {
     if (this.readTimer !== null) this.clock.clearTimeout(this.readTimer);
     this.readTimer = null;
     const conversation = this.state.getState().activeConversation;
-    const { readPending } = this;
+    const { readPending, seen } = this;
     this.readPending = 0;
+    this.seen = null;
     if (!conversation || readPending === 0) return;
-    const last = threads.newest(this.thread(conversation));
-    if (!last || !this.isLooking()) return;
+    // What has come since nobody looks was not seen.
+    const last = this.isLooking() ? threads.newest(this.thread(conversation))?.id : seen;
+    if (last) this.mark(conversation, last, isLeaving);
+  }
+
+  private mark(conversation: string, message: string, keepalive = false): void {
     this.state.getState().markAsRead(conversation);
-    void this.rest.markRead(conversation, last.id).catch(() => {
+    this.countSoon();
+    this.unmarked.delete(conversation);
+    void this.rest.markRead(conversation, message, keepalive).catch((error) => {
+      if (!this.state.getState().me) return;
+      if (error instanceof Problem && error.isTemporary) this.unmarked.set(conversation, message);
       this.state.setState((state) => ({ unreadCounts: { ...state.unreadCounts, [conversation]: 1 } }));
     });
+  }
+
+  /** There is a server again. */
+  private markAgain(): void {
+    const marks = [...this.unmarked];
+    this.unmarked.clear();
+    for (const [conversation, message] of marks) this.mark(conversation, message);
   }
 
   /** A key was pressed: told 300 ms later, and every three seconds while it goes on. */
@@ -593,26 +828,37 @@ export class Messenger {
       message_id: string;
       user_id: string;
       emoji: string;
+      added?: boolean;
       reactions: Message["reactions"];
     }) =>
       this.setMessages(news.conversation_id, (thread) =>
-        threads.changeMessage(thread, news.message_id, (row) => ({ ...row, reactions: news.reactions })),
+        threads.changeMessage(thread, news.message_id, (row) => ({
+          ...row,
+          reactions: threads.ownReactions(news, row.reactions, this.state.getState().me),
+        })),
       ),
-    "message.read": (mark: { conversation_id: string; user_id: string; seq: number; at: string }) =>
-      this.marked(mark, "read"),
-    "message.delivered": (mark: { conversation_id: string; user_id: string; seq: number; at: string }) =>
-      this.marked(mark, "delivered"),
+    "message.read": (mark: Mark) => this.marked(mark, "read"),
+    "message.delivered": (mark: Mark) => this.marked(mark, "delivered"),
     "message.failed": (failure: { conversation_id: string; message_id: string; code: string }) =>
       this.setMessages(failure.conversation_id, (thread) =>
         threads.changeMessage(thread, failure.message_id, (row) => ({ ...row, status: "failed" })),
       ),
     "message.starred": (star: { message_id: string; starred: boolean }) =>
       this.state.setState((state) => ({ starred: { ...state.starred, [star.message_id]: star.starred } })),
-    "conversation.new": (conversation: Conversation) => this.showConversation(conversation),
-    "conversation.updated": (conversation: Conversation) => this.showConversation(conversation),
-    "conversation.removed": (removed: { conversation_id: string }) =>
-      this.dropConversation(removed.conversation_id),
-    "request.new": (request: { conversation: Conversation }) => this.showConversation(request.conversation),
+    "conversation.new": (conversation: Conversation) => this.showTold(conversation),
+    "conversation.updated": (conversation: Conversation) => {
+      this.showTold(conversation);
+      this.countSoon();
+    },
+    "conversation.removed": (removed: { conversation_id: string }) => {
+      this.dropConversation(removed.conversation_id);
+      this.countSoon();
+    },
+    "conversation.expired": (expired: ConversationExpired) => this.expired(expired),
+    "request.new": (request: { conversation: Conversation }) => {
+      this.showTold(request.conversation);
+      this.countSoon();
+    },
     typing: (typing: { conversation_id: string; user_id: string; active: boolean }) =>
       this.typed(typing.conversation_id, typing.user_id, typing.active),
     presence: (presence: Presence) => this.state.getState().setUserOnline(presence),
@@ -620,11 +866,28 @@ export class Messenger {
     "member.added": (change: { conversation_id: string }) => void this.refresh(change.conversation_id),
     "member.updated": (change: { conversation_id: string }) => void this.refresh(change.conversation_id),
     "member.removed": (change: { conversation_id: string }) => void this.refresh(change.conversation_id),
+    "file.progress": (news: { file_id: string; received: number }) => this.uploads.hear(news),
+    "file.updated": (file: StoredFile) => this.fileChanged(file),
     "draft.updated": (news: { conversation_id: string; draft: Conversation["draft"] }) => {
       const conversation = this.state.getState().conversations[news.conversation_id];
       if (conversation) this.state.getState().setConversations([{ ...conversation, draft: news.draft }]);
     },
   };
+
+  /** A file is otherwise now, wherever it is shown. */
+  fileChanged(file: StoredFile): void {
+    this.uploads.hearFile(file);
+    for (const [conversation, thread] of Object.entries(this.state.getState().messages)) {
+      const having = thread.items.filter((row) => row.attachments?.some(({ id }) => id === file.id));
+      for (const { id } of having)
+        this.setMessages(conversation, (now) =>
+          threads.changeMessage(now, id, (row) => ({
+            ...row,
+            attachments: row.attachments.map((one) => (one.id === file.id ? file : one)),
+          })),
+        );
+    }
+  }
 
   private arrived(message: Message): void {
     const id = message.conversation_id;
@@ -632,7 +895,7 @@ export class Messenger {
     if (message.client_id && isOwn(message, me)) this.outbox.arrived(message.client_id, message);
     this.typed(id, message.sender_id ?? "", false);
     const known = this.thread(id);
-    if (known.loaded || known.items.length > 0) {
+    if (known.loaded || known.items.length > 0 || this.asking.has(id)) {
       const added = threads.addMessage(known, message);
       if (added !== "gap") this.setMessages(id, () => added);
       else {
@@ -648,21 +911,17 @@ export class Messenger {
   private followMessage(message: Message): void {
     const state = this.state.getState();
     const conversation = state.conversations[message.conversation_id];
+    this.arrivals.message(message);
     if (!conversation) {
+      this.countSoon();
       void this.conversation(message.conversation_id).catch(() => {});
       return;
     }
-    const before = conversation.last_message;
-    if (before && before.seq >= message.seq) return;
-    const own = isOwn(message, state.me);
-    const counts = !own && message.message_type !== "system" && !isAnsweredCall(message);
-    this.showConversation({
-      ...conversation,
-      last_message: message,
-      last_message_at: message.created_at,
-      unread_count: own ? 0 : conversation.unread_count + (counts ? 1 : 0),
-    });
-    if (!own) {
+    const after = withMessage(conversation, message, state.me);
+    if (after === conversation) return;
+    this.showConversation(after);
+    if (!isOwn(message, state.me)) {
+      this.countSoon();
       this.onMessage?.(message, conversation);
       this.see(message.conversation_id);
     }
@@ -725,16 +984,44 @@ export class Messenger {
     else this.keepList();
   }
 
-  private marked(
-    mark: { conversation_id: string; user_id: string; seq: number; at: string },
-    what: "read" | "delivered",
-  ): void {
+  /** What was kept for long enough is gone: it is not shown, not kept, and not what the list tells of. */
+  private expired({ conversation_id: id, up_to_seq: seq }: ConversationExpired): void {
+    const wasShown = this.thread(id).items.length > 0;
+    this.setMessages(id, (thread) => threads.removeUpTo(thread, seq));
+    const thread = this.thread(id);
+    // All of the piece is gone, and what is newer is somewhere else.
+    if (wasShown && thread.hasNewer && !threads.newest(thread)) void this.loadNewest(id).catch(() => {});
+    const { store } = this;
+    void store
+      .thread(id)
+      .then((kept) => {
+        if (!kept?.some((message) => message.seq <= seq)) return undefined;
+        const left = kept.filter((message) => message.seq > seq);
+        return left.length > 0 ? store.saveThread(id, left) : store.forget(id);
+      })
+      .catch(() => {});
+    const last = this.state.getState().conversations[id]?.last_message;
+    if (last && last.seq <= seq) void this.refresh(id).then(() => this.keepList());
+    else this.keepList();
+    this.countSoon();
+  }
+
+  /** Another device, or another tab, has read. */
+  private ownMark(mark: Mark): void {
+    const conversation = this.state.getState().conversations[mark.conversation_id];
+    this.countSoon();
+    if (!conversation) return;
+    const left = mark.unread_count ?? ((conversation.last_message?.seq ?? 0) <= mark.seq ? 0 : null);
+    if (left === 0) this.state.getState().markAsRead(mark.conversation_id);
+    else if (left === null || conversation.unread_mentions > 0) void this.refresh(mark.conversation_id);
+    else this.state.getState().setConversations([{ ...conversation, unread_count: left }]);
+  }
+
+  private marked(mark: Mark, what: "read" | "delivered"): void {
     const { me, conversations } = this.state.getState();
     const conversation = conversations[mark.conversation_id];
     if (mark.user_id === me?.id) {
-      if (what === "read" && conversation && (conversation.last_message?.seq ?? 0) <= mark.seq) {
-        this.state.getState().markAsRead(mark.conversation_id);
-      } else if (what === "read") void this.refresh(mark.conversation_id);
+      if (what === "read") this.ownMark(mark);
       return;
     }
     if (conversation && what === "read") {
@@ -791,7 +1078,7 @@ export class Messenger {
 
   private async refresh(conversation: string): Promise<void> {
     try {
-      this.showConversation(await this.rest.conversation(conversation));
+      await this.showAnswer(this.rest.conversation(conversation));
     } catch (error) {
       if (error instanceof Problem && error.status === 404) this.dropConversation(conversation);
     }
@@ -809,12 +1096,6 @@ export class Messenger {
     if (activeConversation) await this.openThread(activeConversation).catch(() => {});
   }
 }
-
-function isAnsweredCall(message: Message): boolean {
-  const status = (message.metadata as { status?: string } | null)?.status;
-  return message.message_type === "call" && (status === "active" || status === "ended");
-}
-
 /** Of the socket that belongs to the API at ADDRESS ("": the page's own). */
 export function socketAddress(address: string): string {
   const base = address || (typeof location === "undefined" ? "" : location.origin);

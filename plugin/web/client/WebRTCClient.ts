@@ -3,11 +3,21 @@
 import { type Clock, systemClock } from "./clock";
 
 export type MediaKind = "audio" | "video";
-export type Quality = { rtt_ms: number | null; loss: number; level: 0 | 1 | 2 | 3 | 4 };
+export type Quality = {
+  rtt_ms: number | null;
+  loss: number;
+  level: 0 | 1 | 2 | 3 | 4;
+  jitter_ms: number | null;
+  /** Of what comes, in bits a second. */
+  bitrate: number | null;
+  /** Of the picture that comes. */
+  picture: string | null;
+  codecs: string[];
+};
 
 /** Why there is no camera or microphone; each has words of its own. */
 export class MediaProblem extends Error {
-  constructor(readonly reason: "denied" | "not_found" | "in_use" | "unsupported" | "failed") {
+  constructor(readonly reason: "denied" | "system" | "not_found" | "in_use" | "unsupported" | "failed") {
     super(reason);
     this.name = "MediaProblem";
   }
@@ -22,21 +32,27 @@ const REASONS: Record<string, MediaProblem["reason"]> = {
   AbortError: "in_use",
 };
 
-const AUDIO: MediaTrackConstraints = {
+const AUDIO = {
   echoCancellation: true,
   noiseSuppression: true,
   autoGainControl: true,
-};
+  voiceIsolation: true, // where the system can; else it means nothing
+} as MediaTrackConstraints;
+type Blurred = { backgroundBlur?: boolean[] };
 const VIDEO: MediaTrackConstraints = {
   width: { ideal: 640 },
   height: { ideal: 480 },
   frameRate: { ideal: 15 },
 };
 const STATISTICS_EVERY = 2_000;
+const GATHER_WITHIN = 5_000;
+
+const NO_GATHERING = () => ({ timer: null as unknown, told: 0, isOver: false });
 
 export class WebRTCClient {
   localStream: MediaStream | null = null;
   remoteStream: MediaStream | null = null;
+  /** A candidate was found within five seconds; a later one is told only if it is the first. */
   onIceCandidate: ((candidate: RTCIceCandidate) => void) | null = null;
   onConnectionState: ((state: RTCPeerConnectionState) => void) | null = null;
   onRemoteStream: ((stream: MediaStream) => void) | null = null;
@@ -45,14 +61,25 @@ export class WebRTCClient {
   private connection: RTCPeerConnection | null = null;
   private early: RTCIceCandidateInit[] = []; // they came before the description they belong to
   private timers: unknown[] = [];
+  private gathering: { timer: unknown; told: number; isOver: boolean } = NO_GATHERING();
   private lost = 0;
   private received = 0;
+  private bytes = { count: 0, at: 0 };
   private screen: MediaStream | null = null;
 
   constructor(private readonly clock: Clock = systemClock) {}
 
   static get isSupported(): boolean {
     return typeof RTCPeerConnection !== "undefined" && !!navigator.mediaDevices?.getUserMedia;
+  }
+
+  /** Has the browser ask whether it may, and gives back what it gets. Throws a MediaProblem. */
+  static async ask(kind: MediaKind): Promise<void> {
+    if (!WebRTCClient.isSupported) throw new MediaProblem("unsupported");
+    const stream = await navigator.mediaDevices.getUserMedia({ [kind]: true }).catch((error) => {
+      throw mediaProblem(error);
+    });
+    stopAll(stream);
   }
 
   /** Asks for microphone, and camera for a video call. Without a camera the call goes on by sound; without a microphone
@@ -81,7 +108,13 @@ export class WebRTCClient {
     this.connection = connection;
     for (const track of this.localStream?.getTracks() ?? []) connection.addTrack(track, this.localStream!);
     connection.onicecandidate = ({ candidate }) => {
-      if (candidate) this.onIceCandidate?.(candidate);
+      if (!candidate || (this.gathering.isOver && this.gathering.told > 0)) return;
+      this.gathering.told++;
+      this.onIceCandidate?.(candidate);
+    };
+    connection.onicegatheringstatechange = () => {
+      if (connection.iceGatheringState === "gathering") this.gather();
+      else this.stopGathering();
     };
     connection.onconnectionstatechange = () => {
       this.onConnectionState?.(connection.connectionState);
@@ -94,6 +127,22 @@ export class WebRTCClient {
       this.onRemoteStream?.(stream);
     };
     return connection;
+  }
+
+  /** Candidates are looked for, anew after a restart: a helper that answers late does not keep both sides trying. */
+  private gather(): void {
+    this.stopGathering();
+    const gathering = NO_GATHERING();
+    gathering.timer = this.clock.setTimeout(() => {
+      gathering.timer = null;
+      gathering.isOver = true;
+    }, GATHER_WITHIN);
+    this.gathering = gathering;
+  }
+
+  private stopGathering(): void {
+    if (this.gathering.timer !== null) this.clock.clearTimeout(this.gathering.timer);
+    this.gathering.timer = null;
   }
 
   private get peer(): RTCPeerConnection {
@@ -143,6 +192,18 @@ export class WebRTCClient {
     for (const track of this.localStream?.getVideoTracks() ?? []) track.enabled = on;
   }
 
+  /** Whether the system can blur what is behind the person: no library of ours sees the picture. */
+  get canBlur(): boolean {
+    const track = this.localStream?.getVideoTracks()[0];
+    const can = (track?.getCapabilities?.() ?? {}) as Blurred;
+    return (can.backgroundBlur?.length ?? 0) > 1;
+  }
+
+  async setBlur(on: boolean): Promise<void> {
+    const track = this.localStream?.getVideoTracks()[0];
+    await track?.applyConstraints({ ...VIDEO, backgroundBlur: on } as MediaTrackConstraints);
+  }
+
   get hasCamera(): boolean {
     return (this.localStream?.getVideoTracks().length ?? 0) > 0;
   }
@@ -176,8 +237,8 @@ export class WebRTCClient {
   async switchDevice(kind: MediaKind, device: string): Promise<void> {
     const wanted =
       kind === "audio"
-        ? { audio: { ...AUDIO, deviceId: device } }
-        : { video: { ...VIDEO, deviceId: device } };
+        ? { audio: { ...AUDIO, deviceId: { exact: device } } } // a wish alone is not always heard
+        : { video: { ...VIDEO, deviceId: { exact: device } } };
     const stream = await navigator.mediaDevices.getUserMedia(wanted).catch((error) => {
       throw mediaProblem(error);
     });
@@ -210,24 +271,19 @@ export class WebRTCClient {
   }
 
   private async readQuality(): Promise<Quality> {
-    let rtt: number | null = null;
-    let lost = 0;
-    let received = 0;
     const statistics = await this.peer.getStats();
-    statistics.forEach((entry) => {
-      if (entry.type === "candidate-pair" && entry.nominated && entry.currentRoundTripTime !== undefined) {
-        rtt = Math.round(entry.currentRoundTripTime * 1000);
-      } else if (entry.type === "inbound-rtp") {
-        lost += entry.packetsLost ?? 0;
-        received += entry.packetsReceived ?? 0;
-      }
-    });
-    const newlyLost = Math.max(0, lost - this.lost);
-    const all = newlyLost + Math.max(0, received - this.received);
-    this.lost = lost;
-    this.received = received;
+    const found = readStatistics([...(statistics as unknown as Map<string, Statistic>).values()]);
+    const newlyLost = Math.max(0, found.lost - this.lost);
+    const all = newlyLost + Math.max(0, found.received - this.received);
+    this.lost = found.lost;
+    this.received = found.received;
     const loss = all > 0 ? newlyLost / all : 0;
-    return { rtt_ms: rtt, loss, level: qualityLevel(rtt, loss) };
+    const { count, at } = this.bytes;
+    const now = this.clock.now();
+    this.bytes = { count: found.bytes, at: now };
+    const bitrate = at > 0 && now > at ? Math.max(0, ((found.bytes - count) * 8000) / (now - at)) : null;
+    const { rtt_ms, jitter_ms, picture, codecs } = found;
+    return { rtt_ms, loss, level: qualityLevel(rtt_ms, loss), jitter_ms, bitrate, picture, codecs };
   }
 
   /** A bad line gets a smaller picture, and at last none: sound comes first. */
@@ -247,12 +303,16 @@ export class WebRTCClient {
 
   private endConnection(): void {
     for (const timer of this.timers.splice(0)) this.clock.clearTimeout(timer);
+    this.stopGathering();
+    this.gathering = NO_GATHERING();
     const connection = this.connection;
     this.connection = null;
     this.early = [];
     this.lost = this.received = 0;
+    this.bytes = { count: 0, at: 0 };
     if (!connection) return;
     connection.onicecandidate = connection.onconnectionstatechange = connection.ontrack = null;
+    connection.onicegatheringstatechange = null;
     connection.close();
   }
 
@@ -270,8 +330,40 @@ function stopAll(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
 }
 
-function mediaProblem(error: unknown): MediaProblem {
-  return new MediaProblem(REASONS[(error as DOMException)?.name ?? ""] ?? "failed");
+export function mediaProblem(error: unknown): MediaProblem {
+  const { name, message } = (error ?? {}) as Partial<DOMException>;
+  // Not the person, and not the browser: what is above both has said no.
+  if (name === "NotAllowedError" && /\bsystem\b/i.test(message ?? "")) return new MediaProblem("system");
+  return new MediaProblem(REASONS[name ?? ""] ?? "failed");
+}
+
+export type Statistic = { type: string; id: string } & Record<string, unknown>;
+
+/** What the browser says of a connection, in one. */
+export function readStatistics(entries: Statistic[]) {
+  const number = (value: unknown) => (typeof value === "number" ? value : 0);
+  const incoming = entries.filter(({ type }) => type === "inbound-rtp");
+  const pair = entries.find(
+    ({ type, nominated, currentRoundTripTime }) =>
+      type === "candidate-pair" && nominated && currentRoundTripTime !== undefined,
+  );
+  const sum = (name: string) => incoming.reduce((all, entry) => all + number(entry[name]), 0);
+  const jitters = incoming.map(({ jitter }) => jitter).filter((jitter) => jitter !== undefined);
+  const video = incoming.find(({ frameWidth }) => frameWidth !== undefined);
+  const codecs = incoming
+    .map(({ codecId }) => entries.find(({ id }) => id === codecId)?.mimeType)
+    .filter((name) => typeof name === "string");
+  return {
+    rtt_ms: pair ? Math.round(number(pair.currentRoundTripTime) * 1000) : null,
+    jitter_ms: jitters.length > 0 ? Math.round(Math.max(...jitters.map(number)) * 1000) : null,
+    lost: sum("packetsLost"),
+    received: sum("packetsReceived"),
+    bytes: sum("bytesReceived"),
+    picture: video
+      ? `${number(video.frameWidth)}×${number(video.frameHeight)}, ${Math.round(number(video.framesPerSecond))}/s`
+      : null,
+    codecs: [...new Set(codecs)],
+  };
 }
 
 /** From 4, as good as it gets, down to 0, where nothing is understood. */

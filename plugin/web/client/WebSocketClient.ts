@@ -14,6 +14,9 @@ export type SocketMaker = (address: string, protocol: string) => WebSocket;
 const ANSWER_WITHIN = 15_000; // of a command
 const SILENCE_AFTER_PING = 5_000;
 const GOOD_CONNECTION = 60_000; // after which the next trouble begins with short waits again
+const BACKGROUND_BEAT = 300; // seconds: the server pings meanwhile, and who comes back asks at once
+const BACKGROUND_AFTER = 3; // tries in a row, from which on those of a page that nobody sees are rarer
+const BACKGROUND_RARER = 4; // times
 const POLL_AFTER = 3; // sockets that failed in a row
 const POLL_WAIT = 25; // seconds
 const PROTOCOL = "trestle.v1";
@@ -45,6 +48,7 @@ export class WebSocketClient {
   private goodTimer: unknown = null;
   private heartbeat: unknown = null;
   private heartbeatSeconds = 30;
+  private isBackground = false;
   private held: Frame[] | null = null; // live frames that come before what was missed
   private poll: AbortController | null = null;
 
@@ -128,24 +132,44 @@ export class WebSocketClient {
     }
   }
 
+  /** Whether nobody sees the page: then it wakes the machine, and its radio, as rarely as it can. Messages come as ever;
+   * whoever looks again calls check(). */
+  setBackground(background: boolean): void {
+    if (this.isBackground === background) return;
+    this.isBackground = background;
+    if (this.heartbeat === null) return;
+    this.clear("heartbeat");
+    this.beat();
+  }
+
+  /** The network went away: nobody has to wait for the silence. */
+  interrupt(): void {
+    if (this.wanted && (this.isConnected || this.state === "polling")) this.lost();
+  }
+
   // ---- The socket
 
   private open(): void {
     this.timer = null;
     if (this.state !== "polling") this.setState("connecting");
     let socket: WebSocket;
+    const resumes = this.cursor; // what was missed comes behind hello, before anything live
+    const address =
+      resumes && !this.token ? `${this.address}?cursor=${encodeURIComponent(resumes)}` : this.address;
     try {
-      socket = this.makeSocket(this.address, PROTOCOL);
+      socket = this.makeSocket(address, PROTOCOL);
     } catch {
       this.lost();
       return;
     }
     this.socket = socket;
     socket.onopen = () => {
-      if (this.token) socket.send(JSON.stringify({ type: "auth", payload: { token: this.token } }));
+      if (!this.token) return;
+      const payload = { token: this.token, cursor: resumes ?? undefined };
+      socket.send(JSON.stringify({ type: "auth", payload }));
     };
     socket.onmessage = (event) => {
-      if (this.socket === socket) this.receive(String(event.data));
+      if (this.socket === socket) this.receive(String(event.data), resumes !== null);
     };
     socket.onclose = (event) => {
       if (this.socket === socket) this.closed(event.code);
@@ -162,7 +186,8 @@ export class WebSocketClient {
   private lost(): void {
     this.drop();
     if (!this.wanted) return;
-    const delay = backoff(this.attempts, this.clock);
+    const isRare = this.isBackground && this.attempts >= BACKGROUND_AFTER;
+    const delay = backoff(this.attempts, this.clock) * (isRare ? BACKGROUND_RARER : 1);
     this.attempts++;
     if (this.attempts >= POLL_AFTER && this.rest) this.startPolling();
     if (this.state !== "polling") this.setState("offline");
@@ -200,7 +225,7 @@ export class WebSocketClient {
 
   // ---- Frames
 
-  private receive(text: string): void {
+  private receive(text: string, resumes: boolean): void {
     this.clear("silence");
     let frame: Frame;
     try {
@@ -208,14 +233,14 @@ export class WebSocketClient {
     } catch {
       return; // a newer server may say what we do not understand; a broken one will close
     }
-    if (frame.type === "hello") this.greeted(frame);
+    if (frame.type === "hello") this.greeted(frame, resumes);
     else if (frame.type === "ack" || frame.type === "error") this.answered(frame);
     else if (frame.type === "resumed") this.resumed();
     else if (frame.type === "resync") this.resync(frame);
     else if (frame.type !== "pong") this.take(frame);
   }
 
-  private greeted(frame: Frame): void {
+  private greeted(frame: Frame, resumes: boolean): void {
     const hello = frame.payload as { user: User; session: string; cursor: string; heartbeat: number };
     this.user = hello.user;
     this.session = hello.session;
@@ -225,8 +250,9 @@ export class WebSocketClient {
       this.attempts = 0;
     }, GOOD_CONNECTION);
     this.beat();
-    if (this.cursor) {
-      this.held = [];
+    if (resumes) this.held = [];
+    else if (this.cursor) {
+      this.held = []; // polling has begun meanwhile
       this.socket?.send(JSON.stringify({ type: "resume", payload: { cursor: this.cursor } }));
     } else {
       this.cursor = hello.cursor;
@@ -236,14 +262,14 @@ export class WebSocketClient {
 
   // The server pings by itself; a page cannot see that. Half-dead sockets are found by our own.
   private beat(): void {
+    const seconds = this.isBackground ? BACKGROUND_BEAT : this.heartbeatSeconds;
     this.heartbeat = this.clock.setTimeout(() => {
       this.check();
       this.beat();
-    }, this.heartbeatSeconds * 1000);
+    }, seconds * 1000);
   }
 
-  // What was missed comes first. A frame with a cursor that comes while the resumption runs may be part of it or
-  // live: both are taken in order, and what is shown merges by id.
+  // What was missed comes first, with cursors; what has none (typing, presence) is newer than all of it.
   private resumed(): void {
     const held = this.held ?? [];
     this.held = null;

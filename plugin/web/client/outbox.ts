@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Messages on their way: kept until the server has them, sent again under the same client_id until it says so, in order
 // within a conversation. What the server refuses for good stays, and holds back what was written after it, until the
-// person retries or discards it.
+// person retries or discards it. Of several tabs one sends, the others show what they are told.
 import { backoff, type Clock, systemClock } from "./clock";
 import { newId } from "./ids";
 import { Problem } from "./problem";
 import type { Queued, Store } from "./store";
+import type { TabNews } from "./tabs";
 import type { Message, Outgoing } from "./types";
 
 export type Send = (conversation: string, message: Outgoing & { client_id: string }) => Promise<Message>;
@@ -21,23 +22,73 @@ export class Outbox {
   private running = new Set<string>();
   private waiting = new Map<string, unknown>(); // conversation → timer of the next try
   private attempts = new Map<string, number>();
+  private stored = new Set<string>(); // client_id of what the store has, or had
   private order = 0;
   private open = false;
+  private leading = true;
 
   constructor(
     private readonly send: Send,
     private readonly store: Store,
     private readonly listener: OutboxListener,
     private readonly clock: Clock = systemClock,
+    private readonly tell: (news: TabNews) => void = () => {},
   ) {}
 
-  /** Takes up what an earlier page has left. */
+  /** Takes up what an earlier page has left, or another tab. */
   async restore(): Promise<void> {
-    for (const item of await this.store.queued().catch(() => [])) {
-      this.order = Math.max(this.order, item.order + 1);
-      this.lane(item.conversation_id).push(item);
+    const found = await this.store.queued().catch(() => null);
+    if (!found) return;
+    for (const item of found) this.join(item);
+    const there = new Set(found.map(({ client_id }) => client_id));
+    for (const item of [...this.lanes.values()].flat()) {
+      // Sent or discarded by another tab, while this one did not hear.
+      if (this.stored.has(item.client_id) && !there.has(item.client_id)) this.forget(item.client_id);
+    }
+  }
+
+  /** Whether this tab is the one that sends. */
+  async setLeading(leading: boolean): Promise<void> {
+    this.leading = false;
+    if (!leading) return;
+    await this.restore();
+    this.leading = true;
+    this.setOpen(this.open);
+  }
+
+  /** What another tab tells. */
+  hear(news: TabNews): void {
+    if (news.kind === "queued") {
+      this.join(news.item);
+      void this.run(news.item.conversation_id);
+      return;
+    }
+    const item = this.find(news.client_id);
+    if (!item) return;
+    if (news.kind === "discarded") this.forget(news.client_id);
+    else if (news.kind === "sent") this.drop(item);
+    else {
+      item.failed = news.kind === "failed" ? news.code : null;
       this.listener(item, item.failed ? "failed" : "queued");
     }
+    this.retryNow(item.conversation_id);
+  }
+
+  private join(item: Queued): void {
+    this.order = Math.max(this.order, item.order + 1);
+    this.stored.add(item.client_id);
+    if (this.find(item.client_id)) return;
+    const lane = this.lane(item.conversation_id);
+    lane.push(item);
+    lane.sort((a, b) => a.order - b.order);
+    this.listener(item, item.failed ? "failed" : "queued");
+  }
+
+  private forget(clientId: string): void {
+    const item = this.find(clientId);
+    if (!item) return;
+    this.drop(item);
+    this.listener(item, "discarded");
   }
 
   /** Whether there is a way to the server; messages wait while there is none. */
@@ -53,11 +104,14 @@ export class Outbox {
       conversation_id: conversation,
       message,
       created_at: this.clock.now(),
-      order: this.order++,
+      order: Math.max(this.order, this.clock.now()), // later than what other tabs have queued
       failed: null,
     };
+    this.order = item.order + 1;
     this.lane(conversation).push(item);
-    void this.store.put(item).catch(() => {});
+    void this.keep(item).then(() => {
+      if (this.find(item.client_id)) this.tell({ kind: "queued", item });
+    });
     this.listener(item, "queued");
     void this.run(conversation);
     return item;
@@ -67,15 +121,24 @@ export class Outbox {
     const item = this.find(clientId);
     if (!item?.failed) return;
     item.failed = null;
-    void this.store.put(item).catch(() => {});
+    void this.keep(item).then(() => this.tell({ kind: "retry", client_id: clientId }));
     this.listener(item, "queued");
     this.retryNow(item.conversation_id);
+  }
+
+  private async keep(item: Queued): Promise<void> {
+    await this.store.put(item).then(
+      () => this.stored.add(item.client_id),
+      () => {},
+    );
+    if (!this.find(item.client_id)) await this.store.remove(item.client_id).catch(() => {}); // it has arrived meanwhile
   }
 
   discard(clientId: string): void {
     const item = this.find(clientId);
     if (!item) return;
     this.take(item);
+    this.tell({ kind: "discarded", client_id: clientId });
     this.listener(item, "discarded");
     this.retryNow(item.conversation_id);
   }
@@ -85,6 +148,7 @@ export class Outbox {
     const item = this.find(clientId);
     if (!item) return;
     this.take(item);
+    this.tell({ kind: "sent", client_id: clientId });
     this.listener(item, "sent", message);
   }
 
@@ -107,10 +171,14 @@ export class Outbox {
   }
 
   private take(item: Queued): void {
+    this.drop(item);
+    void this.store.remove(item.client_id).catch(() => {});
+  }
+
+  private drop(item: Queued): void {
     const lane = this.lane(item.conversation_id);
     const index = lane.indexOf(item);
     if (index >= 0) lane.splice(index, 1);
-    void this.store.remove(item.client_id).catch(() => {});
   }
 
   private retryNow(conversation: string): void {
@@ -124,7 +192,7 @@ export class Outbox {
     if (this.running.has(conversation) || this.waiting.has(conversation)) return;
     this.running.add(conversation);
     const lane = this.lane(conversation);
-    while (this.open && lane[0] && !lane[0].failed) {
+    while (this.open && this.leading && lane[0] && !lane[0].failed) {
       if (!(await this.try(lane[0]))) break;
     }
     this.running.delete(conversation);
@@ -162,7 +230,9 @@ export class Outbox {
 
   private stop(item: Queued, problem: Problem): void {
     item.failed = problem.code;
-    void this.store.put(item).catch(() => {});
+    void this.keep(item).then(() =>
+      this.tell({ kind: "failed", client_id: item.client_id, code: problem.code }),
+    );
     this.listener(item, "failed");
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The REST calls, a function each. Whoever has a session cookie needs its CSRF token; whoever has a bearer token, that.
+import { type CompactPage, expandPage } from "./compact";
 import { Problem, unreachable } from "./problem";
 import type * as T from "./types";
 
@@ -37,6 +38,7 @@ export class Rest {
       raw?: Blob;
       signal?: AbortSignal;
       timeout?: number;
+      keepalive?: boolean; // it goes on when the page does not
       headers?: Record<string, string>;
     } = {},
   ): Promise<R> {
@@ -56,6 +58,7 @@ export class Rest {
         headers: { ...this.headers(options.body !== undefined), ...options.headers },
         body: options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
         credentials: "same-origin",
+        keepalive: options.keepalive,
         signal: aborter.signal,
       });
       const text = await response.text();
@@ -72,7 +75,7 @@ export class Rest {
   }
 
   // Sessions
-  signIn(what: { token: string } | { code: string }) {
+  signIn(what: T.SignIn) {
     return this.request<T.Session>("POST", "/api/session", { body: what });
   }
   session() {
@@ -125,6 +128,72 @@ export class Rest {
   blocked(before?: string) {
     return this.request<T.Page<T.User>>("GET", "/api/users/blocked", { query: { before } });
   }
+  restrict(id: string, on: boolean) {
+    return this.request<T.Restriction>(on ? "PUT" : "DELETE", `/api/users/${segment(id)}/restrict`);
+  }
+  restricted(after?: string) {
+    return this.request<T.Page<T.Restriction>>("GET", "/api/users/restricted", { query: { after } });
+  }
+  dataSharing() {
+    return this.request<T.DataSharing>("GET", "/api/settings/data-sharing");
+  }
+  updateDataSharing(changes: Partial<T.DataSharing>) {
+    return this.request<T.DataSharing>("PATCH", "/api/settings/data-sharing", { body: changes });
+  }
+  retention() {
+    return this.request<T.Retention>("GET", "/api/settings/retention");
+  }
+  updateRetention(messages_days: number) {
+    return this.request<T.Retention>("PATCH", "/api/settings/retention", { body: { messages_days } });
+  }
+  account() {
+    return this.request<T.Account>("GET", "/api/account");
+  }
+  /** CONFIRM: the own address. Signs out everywhere. */
+  deleteAccount(confirm: string) {
+    return this.request<T.Account>("DELETE", "/api/account", { body: { confirm } });
+  }
+  restoreAccount() {
+    return this.request<T.Account>("POST", "/api/account/restore");
+  }
+  exports(after?: string) {
+    return this.request<T.Page<T.Export>>("GET", "/api/account/exports", { query: { after } });
+  }
+  makeExport() {
+    return this.request<T.Export>("POST", "/api/account/exports");
+  }
+  removeExport(id: string) {
+    return this.request("DELETE", `/api/account/exports/${segment(id)}`);
+  }
+  /** The one that waits for those who are in it; null: none does. */
+  async conversationExport(id: string): Promise<T.Export | null> {
+    try {
+      return await this.request<T.Export>("GET", `/api/conversations/${segment(id)}/export`);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return null;
+      throw error;
+    }
+  }
+  exportConversation(id: string) {
+    return this.request<T.Export>("POST", `/api/conversations/${segment(id)}/export`);
+  }
+  consentToExport(id: string, exported: string, consent: boolean) {
+    return this.request<T.Export>("POST", `/api/conversations/${segment(id)}/export/consent`, {
+      body: { export_id: exported, consent },
+    });
+  }
+  contacts(after?: string) {
+    return this.request<T.Page<T.Contact>>("GET", "/api/contacts", { query: { after } });
+  }
+  addContact(whom: { user_id: string } | { jid: string }) {
+    return this.request<T.Contact>("POST", "/api/contacts", { body: whom });
+  }
+  removeContact(user: string) {
+    return this.request<T.Contact>("DELETE", `/api/contacts/${segment(user)}`);
+  }
+  limits() {
+    return this.request<T.Limits>("GET", "/api/limits");
+  }
   privacy() {
     return this.request<T.Privacy>("GET", "/api/settings/privacy");
   }
@@ -133,11 +202,14 @@ export class Rest {
   }
 
   // Conversations
-  conversations(
+  async conversations(
     query: { filter?: string; q?: string; before?: string; limit?: number } = {},
     signal?: AbortSignal,
-  ) {
-    return this.request<T.Page<T.Conversation>>("GET", "/api/conversations", { query, signal });
+  ): Promise<T.Page<T.Conversation>> {
+    const compact = { ...query, view: "compact" };
+    return expandPage(
+      await this.request<CompactPage>("GET", "/api/conversations", { query: compact, signal }),
+    );
   }
   conversation(id: string) {
     return this.request<T.Conversation>("GET", `/api/conversations/${segment(id)}`);
@@ -151,19 +223,20 @@ export class Rest {
   removeConversation(id: string) {
     return this.request("DELETE", `/api/conversations/${segment(id)}`);
   }
-  acceptRequest(id: string) {
-    return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/accept`);
+  /** NICK and PASSWORD are for rooms of other services. */
+  acceptRequest(id: string, room: { nick?: string; password?: string } = {}) {
+    return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/accept`, { body: room });
   }
   declineRequest(id: string) {
     return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/decline`);
   }
-  unread(): Promise<{ messages: number }> {
-    return this.request("GET", "/api/unread");
+  unread() {
+    return this.request<T.Unread>("GET", "/api/unread");
   }
-
-  markRead(id: string, message?: string) {
+  markRead(id: string, message?: string, keepalive = false) {
     return this.request("PUT", `/api/conversations/${segment(id)}/read`, {
       body: message ? { message_id: message } : {},
+      keepalive,
     });
   }
   saveDraft(id: string, content: string, replyTo: string | null) {
@@ -206,6 +279,19 @@ export class Rest {
   removeMember(id: string, user: string) {
     return this.request("DELETE", `/api/conversations/${segment(id)}/members/${segment(user)}`);
   }
+  setIcon(id: string, picture: Blob | null) {
+    const path = `/api/conversations/${segment(id)}/icon`;
+    return picture
+      ? this.request<T.Conversation>("PUT", path, { raw: picture, headers: { "Content-Type": picture.type } })
+      : this.request<T.Conversation>("DELETE", path);
+  }
+  endGroup(id: string) {
+    return this.request("DELETE", `/api/groups/${segment(id)}`);
+  }
+  /** By the address of its room, here or elsewhere. */
+  enterGroup(room: { jid: string; nick?: string; password?: string }) {
+    return this.request<T.Conversation>("POST", "/api/groups/join", { body: room });
+  }
   joinGroup(id: string) {
     return this.request<T.Conversation>("POST", `/api/conversations/${segment(id)}/join`);
   }
@@ -216,12 +302,13 @@ export class Rest {
   }
 
   // Messages
+  /** BEFORE, AFTER and AROUND are an id, "seq:N", "time:T" (RFC 3339) or "unread". */
   messages(
     id: string,
     query: { before?: string; after?: string; around?: string; limit?: number } = {},
     signal?: AbortSignal,
   ) {
-    return this.request<T.Page<T.Message>>("GET", `/api/conversations/${segment(id)}/messages`, {
+    return this.request<T.MessagePage>("GET", `/api/conversations/${segment(id)}/messages`, {
       query,
       signal,
     });
@@ -256,18 +343,37 @@ export class Rest {
   unstar(id: string) {
     return this.request("DELETE", `/api/messages/${segment(id)}/star`);
   }
-  starred(before?: string) {
-    return this.request<T.Page<T.Message>>("GET", "/api/messages/starred", { query: { before } });
+  starred(before?: string, conversation?: string) {
+    return this.request<T.Page<T.Message>>("GET", "/api/messages/starred", {
+      query: { before, conversation_id: conversation },
+    });
   }
   forward(id: string, conversations: string[], clientId: string) {
     return this.request("POST", `/api/messages/${segment(id)}/forward`, {
       body: { conversation_ids: conversations, client_id: clientId },
     });
   }
-  report(message: string, reason: string, comment: string | null) {
+  /** MESSAGES: ids of at most 20 that show what happened. */
+  report(what: T.ReportTarget, reason: string, comment: string | null, messages: string[] = []) {
     return this.request("POST", "/api/reports", {
-      body: { message_id: message, reason, comment: comment ?? undefined },
+      body: {
+        ...what,
+        reason,
+        comment: comment ?? undefined,
+        message_ids: messages.length > 0 ? messages : undefined,
+      },
     });
+  }
+  translate(id: string, to: string) {
+    return this.request<T.Translation>("POST", `/api/messages/${segment(id)}/translate`, { body: { to } });
+  }
+  transcribe(id: string, language?: string) {
+    return this.request<T.Transcription>("POST", `/api/messages/${segment(id)}/transcribe`, {
+      body: { language },
+    });
+  }
+  transcribeFile(id: string) {
+    return this.request<T.Dictation>("POST", `/api/files/${segment(id)}/transcribe`, { body: {} });
   }
   receipts(id: string) {
     return this.request<T.Page<T.Receipt>>("GET", `/api/messages/${segment(id)}/receipts`);
@@ -299,13 +405,30 @@ export class Rest {
       body: message,
     });
   }
-  scheduled(id: string) {
-    return this.request<T.Page<T.Scheduled>>("GET", `/api/conversations/${segment(id)}/scheduled`, {
-      query: { status: "pending" },
-    });
+  scheduled(id: string, query: { status?: string; after?: string } = { status: "pending" }) {
+    return this.request<T.Page<T.Scheduled>>("GET", `/api/conversations/${segment(id)}/scheduled`, { query });
+  }
+  updateScheduled(id: string, changes: { content?: string; local_time?: string; time_zone?: string }) {
+    return this.request<T.Scheduled>("PATCH", `/api/scheduled/${segment(id)}`, { body: changes });
   }
   cancelScheduled(id: string) {
     return this.request<T.Scheduled>("DELETE", `/api/scheduled/${segment(id)}`);
+  }
+
+  // Threads
+  threads(id: string, before?: string) {
+    return this.request<T.Page<T.Thread>>("GET", `/api/conversations/${segment(id)}/threads`, {
+      query: { before },
+    });
+  }
+  /** Oldest first. */
+  thread(id: string, after?: string) {
+    return this.request<T.Page<T.Message>>("GET", `/api/messages/${segment(id)}/thread`, {
+      query: { after },
+    });
+  }
+  updateThread(id: string, changes: { topic?: string | null; is_resolved?: boolean }) {
+    return this.request<T.Thread>("PATCH", `/api/threads/${segment(id)}`, { body: changes });
   }
 
   // Moderation, for staff; and what was done about oneself
@@ -332,6 +455,19 @@ export class Rest {
       body: { decision },
     });
   }
+  /** Oldest first. */
+  heldFiles(after?: string) {
+    return this.request<T.Page<T.HeldFile>>("GET", "/api/moderation/files", { query: { after } });
+  }
+  /** A link to a file that is held back, or was reported: for a while, to save it. */
+  lookAtFile(id: string) {
+    return this.request<{ download_url: string }>("POST", `/api/moderation/files/${segment(id)}/look`);
+  }
+  decideFile(id: string, decision: "release" | "remove") {
+    return this.request<T.HeldFile>("POST", `/api/moderation/files/${segment(id)}/decide`, {
+      body: { decision },
+    });
+  }
   ownActions() {
     return this.request<{ items: T.OwnAction[] }>("GET", "/api/moderation/mine");
   }
@@ -341,6 +477,14 @@ export class Rest {
     });
   }
 
+  // Links
+  checkLinks(urls: string[]) {
+    return this.request<{ items: T.CheckedLink[] }>("POST", "/api/links/check", { body: { urls } });
+  }
+  previewLink(url: string) {
+    return this.request<T.LinkPreview>("POST", "/api/links/preview", { body: { url } });
+  }
+
   // Files
   makeUpload(file: { filename: string; size: number; mime_type: string; purpose?: "attachment" | "voice" }) {
     return this.request<T.UploadRoom>("POST", "/api/uploads", { body: file });
@@ -348,15 +492,19 @@ export class Rest {
   file(id: string) {
     return this.request<T.File>("GET", `/api/files/${segment(id)}`);
   }
+  updateFile(id: string, changes: { expires_at?: string | null; password?: string | null }) {
+    return this.request<T.File>("PATCH", `/api/files/${segment(id)}`, { body: changes });
+  }
+  unlockFile(id: string, password: string) {
+    return this.request<{ download_url: string }>("POST", `/api/files/${segment(id)}/unlock`, {
+      body: { password },
+    });
+  }
   removeFile(id: string) {
     return this.request("DELETE", `/api/files/${segment(id)}`);
   }
-  media(id: string, query: { kind: "image" | "video" | "voice" | "file"; before?: string; limit?: number }) {
-    return this.request<T.Page<{ message_id: string; seq: number; file: T.File }>>(
-      "GET",
-      `/api/conversations/${segment(id)}/media`,
-      { query },
-    );
+  media(id: string, query: { kind: T.MediaKind; before?: string; limit?: number }) {
+    return this.request<T.Page<T.MediaItem>>("GET", `/api/conversations/${segment(id)}/media`, { query });
   }
 
   /** For requests that are made elsewhere: who is signed in. */
@@ -402,6 +550,14 @@ export class Rest {
     return this.request<T.Call>("POST", `/api/calls/${segment(id)}/state`, {
       body: { ...state, session_id: session },
     });
+  }
+  /** At most 120 samples. */
+  callStats(id: string, samples: T.CallSample[]) {
+    return this.request("POST", `/api/calls/${segment(id)}/stats`, { body: { samples } });
+  }
+  /** Asks USER to go on with the call in one's own place. */
+  transferCall(id: string, user: string) {
+    return this.request<T.Call>("POST", `/api/calls/${segment(id)}/transfer`, { body: { user_id: user } });
   }
   calls(before?: string) {
     return this.request<T.Page<T.Call>>("GET", "/api/calls", { query: { before } });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The messages of one conversation, as far as they are known: a piece without gaps, ordered by seq, and behind it what is
 // on its way. Pages, events and the outbox all go through these functions, which are pure.
-import type { Message } from "./types";
+import type { Message, User } from "./types";
 
 /** A message as it is shown; `pending` tells of those that the server does not have yet. */
 export type Row = Message & { pending?: "queued" | "sending" | "failed"; failure?: string };
@@ -45,18 +45,29 @@ function withoutArrived(rows: Row[], messages: Message[]): Row[] {
   return rows.filter((row) => !messages.some((message) => isSame(row, message)));
 }
 
-export function addPage(
-  thread: Messages,
-  messages: Message[],
-  where: { hasOlder?: boolean; hasNewer?: boolean; replace?: boolean },
-): Messages {
-  const rows = where.replace ? [] : confirmed(thread);
+type Where = {
+  hasOlder?: boolean;
+  hasNewer?: boolean;
+  /** The page stands alone, but for what has come behind it since it was asked for: the thread as it was then. */
+  replace?: Messages;
+};
+
+export function addPage(thread: Messages, messages: Message[], where: Where): Messages {
+  const rows = where.replace ? cameSince(thread, messages, where) : confirmed(thread);
   return {
     items: [...merge(rows, messages), ...withoutArrived(pending(thread), messages)],
     hasOlder: where.hasOlder ?? thread.hasOlder,
     hasNewer: where.hasNewer ?? thread.hasNewer,
     loaded: true,
   };
+}
+
+/** What an event told of while the page that reaches to the end was on its way, and does not have it yet. */
+function cameSince(thread: Messages, messages: Message[], where: Where): Row[] {
+  if (where.hasNewer) return [];
+  const last = messages[messages.length - 1]?.seq ?? 0;
+  const before = new Set(where.replace?.items.map(({ id }) => id));
+  return confirmed(thread).filter((row) => row.seq > last && !before.has(row.id));
 }
 
 /** A new message. "gap": others before it are not known; they have to be fetched first. */
@@ -66,7 +77,9 @@ export function addMessage(thread: Messages, message: Message): Messages | "gap"
   const known = rows.some((row) => row.id === message.id);
   if (!known && (thread.hasNewer || (last && message.seq > last.seq + 1))) {
     // Its pending row is done with in any case.
-    return thread.hasNewer ? { ...thread, items: withoutArrived(thread.items, []) } : "gap";
+    return thread.hasNewer
+      ? { ...thread, items: [...rows, ...withoutArrived(pending(thread), [message])] }
+      : "gap";
   }
   return { ...thread, items: [...merge(rows, [message]), ...withoutArrived(pending(thread), [message])] };
 }
@@ -82,8 +95,33 @@ export function changeMessage(thread: Messages, id: string, change: (row: Row) =
   return found ? { ...thread, items } : thread;
 }
 
+type ReactionNews = {
+  user_id: string;
+  emoji: string;
+  added?: boolean;
+  reactions: Message["reactions"];
+};
+
+/** The reactions of an event, which says the same to everybody, with which of them are ME's. BEFORE: as they were shown. */
+export function ownReactions(news: ReactionNews, before: Message["reactions"], me: User | null) {
+  const own = (reaction: Message["reactions"][number]) => {
+    if (!me) return false;
+    if (reaction.users.includes(me.id)) return true;
+    if (reaction.users.length >= reaction.count) return false; // all are named
+    if (news.user_id === me.id && news.emoji === reaction.emoji) return news.added ?? true;
+    return before.some(({ emoji, me: mine }) => emoji === reaction.emoji && mine);
+  };
+  return news.reactions.map((reaction) => ({ ...reaction, me: own(reaction) }));
+}
+
 export function removeMessage(thread: Messages, id: string): Messages {
   return { ...thread, items: thread.items.filter((row) => row.id !== id) };
+}
+
+/** Messages up to SEQ are gone, and nothing older is there any more. What is on its way stays. */
+export function removeUpTo(thread: Messages, seq: number): Messages {
+  const items = thread.items.filter((row) => row.pending || row.seq > seq);
+  return items.length < thread.items.length ? { ...thread, items, hasOlder: false } : thread;
 }
 
 export function addPending(thread: Messages, row: Row): Messages {

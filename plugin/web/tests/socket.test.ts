@@ -56,8 +56,9 @@ test("comes back with longer and longer waits, and resumes where it was", async 
   await clock.pass(1999);
   assert.equal(sockets.length, 2);
   await clock.pass(1);
+  assert.equal(sockets[2]!.address, "ws://x/ws?cursor=c-2");
   sockets[2]!.hello("c-9");
-  assert.deepEqual(sockets[2]!.last("resume")!.payload, { cursor: "c-2" });
+  assert.deepEqual(sockets[2]!.sent, []);
   assert.equal(client.state, "connecting");
   sockets[2]!.say("typing", "live");
   sockets[2]!.say("message.new", 2, { cursor: "c-3" });
@@ -65,6 +66,20 @@ test("comes back with longer and longer waits, and resumes where it was", async 
   assert.deepEqual(seen, [1, 2, "live"]);
   assert.equal(client.state, "connected");
   assert.equal(client.cursor, "c-3");
+});
+
+test("a token says in one frame who comes and what was missed", async () => {
+  const { client, sockets, clock } = connected();
+  client.connect("secret");
+  sockets[0]!.hello("c-1");
+  sockets[0]!.break();
+  await clock.pass(1000);
+  sockets[1]!.hello("c-1");
+  assert.equal(sockets[1]!.address, "ws://x/ws");
+  assert.deepEqual(sockets[1]!.sent, [{ type: "auth", payload: { token: "secret", cursor: "c-1" } }]);
+  assert.equal(client.state, "connecting");
+  sockets[1]!.say("resumed", { cursor: "c-1", count: 0 });
+  assert.equal(client.state, "connected");
 });
 
 test("a log that does not reach back is told once", () => {
@@ -108,6 +123,24 @@ test("a command without an answer is given up after 15 seconds", async () => {
     sockets[0]!.say("pong", {});
   }
   await command;
+});
+
+test("where the network went away nobody waits, and the next try comes soon", async () => {
+  const { client, sockets, clock } = connected();
+  client.interrupt();
+  assert.equal(client.state, "offline");
+  client.connect();
+  client.interrupt();
+  assert.equal(sockets[0]!.isClosed, false, "what is being opened goes on");
+  sockets[0]!.hello();
+  client.interrupt();
+  assert.equal(client.state, "offline");
+  assert.equal(sockets[0]!.isClosed, true);
+  await clock.pass(1_000);
+  sockets[1]!.hello();
+  assert.equal(client.state, "connecting", "it resumes");
+  sockets[1]!.say("resumed", {});
+  assert.equal(client.state, "connected");
 });
 
 test("a socket that says nothing to a ping is left", async () => {
@@ -195,6 +228,7 @@ test("polls when sockets do not get through, and stops when one does", async () 
   await settle();
   assert.deepEqual(seen, [7]);
   assert.equal(client.state, "polling");
+  assert.equal(sockets.at(-1)!.address, "ws://x/ws");
   sockets.at(-1)!.hello("c-8");
   assert.deepEqual(sockets.at(-1)!.last("resume")!.payload, { cursor: "c-7" });
   assert.ok(pages[1]!.signal.aborted);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A clock that tests turn, a socket that they are the other end of, and messages.
 import type { Clock } from "../client/clock";
+import type { Locks } from "../client/locks";
+import type { Channel } from "../client/tabs";
 import type { Message } from "../client/types";
 
 export class FakeClock implements Clock {
@@ -33,6 +35,54 @@ export class FakeClock implements Clock {
   get waiting(): number {
     return this.timers.length;
   }
+}
+
+/** The locks of one browser, which tabs share. */
+export class FakeLocks implements Locks {
+  private readonly taken = new Map<string, ((ours: boolean) => void)[]>(); // who has it, and who waits
+  async claim(name: string) {
+    if (this.taken.has(name)) return null;
+    const owner = () => {};
+    this.taken.set(name, [owner]);
+    return () => this.drop(name, owner);
+  }
+  hold(name: string, changed: (ours: boolean) => void, steal = false) {
+    const line = this.taken.get(name) ?? [];
+    const old = steal ? line.shift() : undefined;
+    if (steal) line.unshift(changed);
+    else line.push(changed);
+    this.taken.set(name, line);
+    old?.(false);
+    if (line[0] === changed) changed(true);
+    return () => this.drop(name, changed);
+  }
+  private drop(name: string, who: (ours: boolean) => void) {
+    const line = this.taken.get(name) ?? [];
+    const had = line[0] === who;
+    const left = line.filter((other) => other !== who);
+    if (left.length === 0) this.taken.delete(name);
+    else this.taken.set(name, left);
+    if (had) left[0]?.(true);
+  }
+}
+
+/** What tabs tell each other. */
+export class FakeHub {
+  private channels: Channel[] = [];
+  make = (): Channel => {
+    const channel: Channel = {
+      onmessage: null,
+      postMessage: (news) => {
+        for (const other of this.channels)
+          if (other !== channel) other.onmessage?.({ data: structuredClone(news) });
+      },
+      close: () => {
+        this.channels = this.channels.filter((other) => other !== channel);
+      },
+    };
+    this.channels.push(channel);
+    return channel;
+  };
 }
 
 /** Lets everything run that waits for nothing but its turn. */

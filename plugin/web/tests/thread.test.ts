@@ -12,6 +12,7 @@ import {
   type Messages,
   newest,
   oldest,
+  ownReactions,
   type Row,
   removeMessage,
   rowKey,
@@ -31,7 +32,7 @@ test("pages join without doubles, in order", () => {
   assert.deepEqual(ids(older), ["m2", "m3", "m4", "m5", "m6", "m7"]);
   assert.equal(older.hasOlder, false);
   assert.equal(oldest(older)!.id, "m2");
-  assert.deepEqual(ids(addPage(older, page(20, 21), { replace: true })), ["m20", "m21"]);
+  assert.deepEqual(ids(addPage(older, page(20, 21), { replace: older })), ["m20", "m21"]);
 });
 
 test("a new message goes to the end; one that is known is renewed", () => {
@@ -97,4 +98,25 @@ test("rows: days, the unread line, and who belongs together", () => {
     ["day", "1f", "2l", "3fl", "day", "unread", "4fl", "5fl"],
   );
   assert.ok(!threadRows([at(1, 0)], 0).some((row) => row.kind === "unread"), "no line above the very first");
+});
+
+test("of the reactions of an event one's own are known", () => {
+  const me = { id: "me" } as never;
+  const reaction = (emoji: string, count: number, users: string[], more = {}) =>
+    ({ emoji, count, users, ...more }) as never;
+  const own = (news: object, before: never[] = []) =>
+    ownReactions({ user_id: "other", emoji: "👍", ...news } as never, before, me).map(({ me: mine }) => mine);
+  assert.deepEqual(own({ reactions: [reaction("👍", 2, ["other", "me"]), reaction("🎉", 1, ["other"])] }), [
+    true,
+    false,
+  ]);
+  // So many that not all are named.
+  const many = [reaction("👍", 200, ["other"])];
+  assert.deepEqual(own({ reactions: many }), [false]);
+  assert.deepEqual(own({ reactions: many }, [reaction("👍", 199, ["other"], { me: true })]), [true]);
+  assert.deepEqual(own({ reactions: many, user_id: "me", added: true }), [true]);
+  assert.deepEqual(
+    own({ reactions: many, user_id: "me", added: false }, [reaction("👍", 201, [], { me: true })]),
+    [false],
+  );
 });

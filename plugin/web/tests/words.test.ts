@@ -4,13 +4,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { suspiciousLink } from "../app/composer/links";
 import { mentionQuery, mentionsIn } from "../app/composer/mentions";
+import { readConfig } from "../app/config";
 import { parseRoute } from "../app/routes";
+import { looksLikeAnother, webLinks } from "../app/shared/links";
 import { isFailedLoad } from "../app/shared/load";
-import { systemText } from "../app/shared/system";
+import { mediaText, placeOf, remedy, systemOf } from "../app/shared/media";
+import { callText, systemText } from "../app/shared/system";
+import { clockText } from "../app/shared/times";
 import { qualityLevel } from "../client/WebRTCClient";
-import { formatDay, plural, preferred, setLanguage, t } from "../i18n";
+import { direction, formatDay, plural, preferred, setLanguage, t } from "../i18n";
+import ar from "../i18n/ar.json";
 import de from "../i18n/de.json";
 import en from "../i18n/en.json";
 
@@ -43,12 +47,41 @@ test("mentions count in code points", () => {
 });
 
 test("links that look like others are told", () => {
-  assert.equal(suspiciousLink("see https://example.org/a and http://example.com"), null);
-  assert.equal(suspiciousLink("https://bank.example@evil.example/"), "evil.example");
-  assert.equal(suspiciousLink("https://xn--pple-43d.com"), "xn--pple-43d.com");
-  assert.equal(suspiciousLink("https://аpple.com/x"), "аpple.com");
-  assert.equal(suspiciousLink("https://пример.рф"), null);
-  assert.equal(suspiciousLink("https://"), null);
+  for (const good of ["https://example.org/a", "http://example.com", "https://пример.рф", "https://"])
+    assert.equal(looksLikeAnother(good), false, good);
+  for (const bad of ["https://bank.example@evil.example/", "https://xn--pple-43d.com", "https://аpple.com/x"])
+    assert.equal(looksLikeAnother(bad), true, bad);
+});
+
+test("what is looked up on the web is of the web, and each once", () => {
+  const text =
+    "mailto:a@b.example https://a.example/x, (http://b.example) https://a.example/x xmpp:c@d.example";
+  assert.deepEqual(webLinks(text), ["https://a.example/x", "http://b.example"]);
+  assert.deepEqual(webLinks("https://bank.example@evil.example/, https://x.example/a_(b)."), [
+    "https://bank.example@evil.example/",
+    "https://x.example/a_(b)",
+  ]);
+  assert.deepEqual(webLinks("javascript:alert(1) data:text/html,x www.example.org"), []);
+});
+
+test("of a deployment counts what is as it should be", () => {
+  const whole = {
+    name: "Ours",
+    sign_in_url: "https://a.example/",
+    password: true,
+    errors: "https://e.example/web",
+    media: ["https://f.example"],
+  };
+  assert.deepEqual(readConfig(whole), whole);
+  const odd = {
+    name: 5,
+    sign_in_url: "javascript:alert(1)",
+    password: "yes",
+    errors: "data:,",
+    media: [1, "https://f.example"],
+  };
+  assert.deepEqual(readConfig(odd), { media: ["https://f.example"] });
+  for (const nothing of [null, "x", 7, []]) assert.deepEqual(readConfig(nothing), {});
 });
 
 test("addresses name a part of the page", () => {
@@ -60,11 +93,59 @@ test("addresses name a part of the page", () => {
 });
 
 test("every language has every text, with the same places in it", () => {
-  assert.deepEqual(Object.keys(de).sort(), Object.keys(en).sort());
-  for (const key of Object.keys(en) as (keyof typeof en)[]) {
-    const places = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
-    assert.deepEqual(places(de[key]), places(en[key]), key);
+  const places = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort();
+  const texts: Record<string, string> = en;
+  for (const [code, own] of Object.entries({ ar, de }) as [string, Record<string, string>][]) {
+    const forms = new Intl.PluralRules(code).resolvedOptions().pluralCategories;
+    const isPlural = (key: string) => key.endsWith(".one") && key.replace(/one$/, "other") in texts;
+    const wanted = Object.keys(texts).flatMap((key) =>
+      isPlural(key) ? forms.map((form) => key.replace(/one$/, form)) : [key],
+    );
+    assert.deepEqual(Object.keys(own).sort(), [...new Set(wanted)].sort(), code);
+    for (const [key, text] of Object.entries(own)) {
+      const [, base, form] = /^(.*)\.(\w+)$/.exec(key) ?? [];
+      const like = texts[key] ?? texts[`${base}.other`]!;
+      // "One day" needs no digit.
+      const mayBeWords = ["zero", "one", "two"].includes(form ?? "") && `${base}.other` in texts;
+      const without = (all: string[]) => (mayBeWords ? all.filter((place) => place !== "{n}") : all);
+      assert.deepEqual(without(places(text)), without(places(like)), `${code}: ${key}`);
+    }
   }
+});
+
+test("a language that has more forms of number than two uses them, with its own digits", async () => {
+  await setLanguage("ar");
+  const n = (value: number) => new Intl.NumberFormat("ar").format(value);
+  assert.equal(plural("thread.members", 1), "عضو واحد");
+  assert.equal(plural("thread.members", 2), "عضوان");
+  assert.equal(plural("thread.members", 5), `${n(5)} أعضاء`);
+  assert.equal(plural("thread.members", 11), `${n(11)} عضوًا`);
+  assert.equal(plural("thread.members", 100), `${n(100)} عضو`);
+  assert.equal(t("moderation.hours", { n: 24 }), `${n(24)} ساعة`);
+  assert.equal(
+    clockText(67),
+    `${n(1)}:${new Intl.NumberFormat("ar", { minimumIntegerDigits: 2 }).format(7)}`,
+  );
+  assert.equal(direction("ar"), "rtl");
+  await setLanguage("en");
+  assert.equal(clockText(3767), "1:02:47");
+  assert.equal(direction("en"), "ltr");
+  assert.equal(preferred(["ar-EG"]), "ar");
+});
+
+test("what is written the other way leaves a sentence alone", async () => {
+  assert.equal(t("calls.offline", { name: "Bella" }), "Bella is offline");
+  assert.equal(t("calls.offline", { name: "بيلا" }), "\u2068بيلا\u2069 is offline");
+  assert.equal(t("calls.offline", { name: "\u202egnp.exe" }), "\u2068gnp.exe\u2069 is offline");
+  assert.equal(t("calls.offline", { name: "a\u2069\u202eb" }), "\u2068ab\u2069 is offline");
+  await setLanguage("ar");
+  assert.equal(t("calls.offline", { name: "Bella" }), "\u2068Bella\u2069 غير متصل");
+  assert.match(
+    plural("thread.typing", 2, { names: ["Bella", "بيلا"] }),
+    /^\u2068Bella\u2069.+\u2068بيلا\u2069 يكتبان…$/,
+  );
+  await setLanguage("en");
+  assert.equal(plural("thread.typing", 2, { names: ["Bella", "Carl"] }), "Bella and Carl are typing…");
 });
 
 test("numbers choose their form, languages their words", async () => {
@@ -130,6 +211,59 @@ test("every kind of system message that the API names has words, whoever did it"
   }
 });
 
+test("how a call went is said in the language of the page", async () => {
+  const call = (call_type: string, status: string, duration_seconds: number | null = null) =>
+    callText({ system_type: "call", call_type, status, duration_seconds });
+  assert.equal(call("video", "missed"), "Missed video call");
+  assert.equal(call("audio", "declined"), "Declined voice call");
+  assert.equal(call("audio", "failed"), "Failed voice call");
+  assert.equal(call("video", "ended", 323), "Video call - 5:23");
+  assert.equal(call("video", "ended", 0), "Video call - 0:00");
+  assert.equal(call("audio", "ended"), "Voice call, answered elsewhere");
+  for (const status of ["ringing", "active", "of another time"])
+    assert.equal(call("audio", status), "Voice call");
+  assert.equal(call("hologram", "missed"), null);
+  assert.equal(callText(null), null);
+  for (const code of ["ar", "de"]) {
+    await setLanguage(code);
+    for (const type of ["audio", "video"])
+      for (const status of ["missed", "declined", "failed", "ended", "active"])
+        assert.doesNotMatch(
+          call(type, status)!,
+          /voice|video call|missed|failed|declined/i,
+          `${code} ${status}`,
+        );
+  }
+  assert.equal(call("video", "missed"), "Verpasster Videoanruf");
+  await setLanguage("en");
+});
+
+test("how microphone and camera are allowed is said for the browser and the system at hand", async () => {
+  const agents = {
+    chromium: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/150.0.0.0 Safari/537.36",
+    firefox: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    safari:
+      "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15",
+    ios: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1",
+    android: "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/150.0.0.0 Mobile Safari/537.36",
+  };
+  for (const [place, agent] of Object.entries(agents)) assert.equal(placeOf(agent), place);
+  assert.equal(placeOf(agents.safari, 5), "ios", "an iPad");
+  assert.deepEqual([agents.chromium, agents.safari, agents.firefox].map(systemOf), [
+    "windows",
+    "mac",
+    "other",
+  ]);
+  const here = (userAgent: string) => ({ userAgent, maxTouchPoints: 0 });
+  const said = Object.values(agents).map((agent) => remedy("denied", here(agent)));
+  assert.equal(new Set(said).size, said.length, "each has its own");
+  assert.match(remedy("system", here(agents.chromium)), /Windows/);
+  assert.equal(remedy("not_found", here(agents.chromium)), "");
+  assert.match(mediaText("denied", here(agents.firefox)), /Please allow it for this page\. .+/);
+  assert.equal(mediaText("not_found", here(agents.firefox)), "No microphone was found.");
+  assert.match(mediaText("of another time", here(agents.firefox)), /of another time/);
+});
+
 test("a part that could not be loaded is told from a mistake", () => {
   assert.ok(
     isFailedLoad(new TypeError("Failed to fetch dynamically imported module: https://a.example/assets/b.js")),
@@ -167,6 +301,10 @@ test("texts stand out from their grounds in every theme", () => {
     for (const [text, ground] of PAIRS) {
       const ratio = contrast(tokens[text]!, tokens[ground]!);
       assert.ok(ratio >= 4.5, `${name ?? "root"}: ${text} on ${ground} is ${ratio.toFixed(2)}`);
+    }
+    for (const ground of ["ground", "ground-2"]) {
+      const ratio = contrast(tokens.edge!, tokens[ground]!);
+      assert.ok(ratio >= 3, `${name ?? "root"}: the edge of a field on ${ground} is ${ratio.toFixed(2)}`);
     }
   }
 });

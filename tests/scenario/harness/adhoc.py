@@ -5,6 +5,7 @@ import re
 
 from slixmpp.exceptions import IqError
 
+from .described import seen
 from .inbox import DEADLINE, run
 
 COMMANDS = "http://jabber.org/protocol/commands"
@@ -83,7 +84,10 @@ class Commands:
 
     def list(self):
         """node: name, as the service shows them."""
-        return {node: name for _, node, name in run(self._list())["disco_items"]["items"]}
+        found = {node: name for _, node, name in run(self._list())["disco_items"]["items"]}
+        for node in found:
+            seen.add("offered", node)
+        return found
 
     async def _send(self, node, action, session, fields, type):
         form = None
@@ -98,7 +102,10 @@ class Commands:
 
     def send(self, node, action="execute", session=None, fields=None, type="submit"):
         """One step."""
-        return Answer(run(self._send(node, action, session, fields, type)))
+        answer = Answer(run(self._send(node, action, session, fields, type)))
+        if answer.status == "completed" and answer.note_type != "error":
+            seen.add("nodes", node)
+        return answer
 
     def go(self, node, fields=None):
         """The whole command, however many steps it has, with these values; the last answer. A note of an error fails."""

@@ -23,6 +23,11 @@ def changed(config, pattern, replacement, reload):
         reload()
 
 
+def stanza_of(sender, to, payload, kind):
+    type = " type='set' id='x'" if kind == "iq" else ""
+    return f"<{kind} from='{sender}' to='{to}'{type}>{payload}</{kind}>"
+
+
 class Prosody:
     def __init__(self, stack):
         self.host = stack.info["c2s"]["domain"]
@@ -61,6 +66,14 @@ class Prosody:
     def load_plugin(self):
         self._shell(f"module:load('trestle', '{self.host}')")
 
+    def hear(self, sender, to, payload, kind="message"):
+        """A stanza comes on a stream of another server's, which was let in as the domain of the sender."""
+        xml = stanza_of(sender, to, payload, kind)
+        domain = sender.partition("/")[0].rpartition("@")[2]
+        self._shell(f"> local stanza = require 'util.xml'.parse([==[{xml}]==]); prosody.core_process_stanza({{ type = 's2sin', "
+                    f"from_host = '{domain}', to_host = '{to}', hosts = {{ ['{domain}'] = {{ authed = true }} }}, "
+                    "send = function () end, close = function (_, why) error(why) end }, stanza); return true, 'OK: heard'")
+
 
 class Ejabberd:
     def __init__(self, stack):
@@ -93,6 +106,10 @@ class Ejabberd:
 
     def reload_plugin(self):
         self._call("restart_module", host=self.host, module="mod_trestle")
+
+    def hear(self, sender, to, payload, kind="message"):
+        """A stanza of another server's comes to the router."""
+        self._call("send_stanza", **{"from": sender, "to": to, "stanza": stanza_of(sender, to, payload, kind)})
 
 
 def administer(stack):

@@ -15,7 +15,7 @@ import pytest
 
 from .described import seen
 
-MOST = 10
+MOST = 25
 SECONDS = 600
 UNSTEADY = "unsteady"
 

@@ -1,24 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether the rules of docs/alerts.yml fire on what a bridge has really measured: Prometheus' own promtool evaluates
 them over half an hour in which the bridge goes on as it did between two looks at its metrics."""
+import contextlib
 import json
 import re
 import subprocess
 import tempfile
 from pathlib import Path
 
+from .daemon import free_port
+from .inbox import wait_for
 from .rest import http_request
 from .stack import TOP
 
 RULES = TOP / "docs" / "alerts.yml"
 MINUTES = 60
 LINE = re.compile(r"^(\w+)(\{.*\})? (\S+)$")
-BUSY = """node_cpu_seconds_total{job="postgres",instance="db",cpu="0",mode="idle"}"""
+NAMES = {"trestle": 'job="trestle",instance="a"', "postgres": 'job="postgres",instance="db"'}
 
 
-def read(stack):
-    """The text that Prometheus would scrape."""
-    return http_request(stack.info["admin"], "GET", "/metrics").raw.decode()
+def read(stack, url=None):
+    """The text that Prometheus would scrape; None: nobody answers it."""
+    try:
+        return http_request(url or stack.info["admin"], "GET", "/metrics").raw.decode()
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def node_exporter():
+    """A function that reads what node_exporter tells of this machine's processors."""
+    url = f"http://127.0.0.1:{free_port()}"
+    process = subprocess.Popen(["prometheus-node-exporter", "--collector.disable-defaults", "--collector.cpu",
+                                f"--web.listen-address={url[7:]}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for("node_exporter answers", lambda: read(None, url))
+        yield lambda: read(None, url)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def samples(text):
@@ -32,23 +52,23 @@ def is_rising(name, rising):
     return name in rising or re.sub("_(bucket|sum|count)$", "", name) in rising
 
 
-def series(before, after, idle):
-    """As promtool writes values: what rises does so each minute as it did between the two looks, the rest stays as last seen."""
-    (old, _), (new, rising) = samples(before), samples(after)
-    yield {"series": 'up{job="trestle",instance="a"}', "values": f"1x{MINUTES}"}
-    yield {"series": BUSY, "values": f"0+{idle * 60:g}x{MINUTES}"}
+def series(job, before, after, seconds):
+    """As promtool writes values: what rises does so each `seconds` as it did between the two looks, the rest stays as last seen."""
+    (old, _), (new, rising) = samples(before), samples(after or "")
+    yield {"series": f"up{{{NAMES[job]}}}", "values": f"{int(after is not None)}x{MINUTES}"}
     for (name, labels), value in new.items():
-        inner = ",".join(part for part in (labels[1:-1], 'job="trestle",instance="a"') if part)
-        step = value - old.get((name, labels), 0) if is_rising(name, rising) else 0
+        inner = ",".join(part for part in (labels[1:-1], NAMES[job]) if part)
+        step = (value - old.get((name, labels), 0)) * 60 / seconds if is_rising(name, rising) else 0
         start = value - step if step else value
         yield {"series": f"{name}{{{inner}}}", "values": f"{start:g}+{step:g}x{MINUTES}"}
 
 
-def firing(before, after, idle=0.9):
-    """The names of the alerts that fire. `idle`: the share of time in which the database's processors have nothing to do,
-    which node_exporter would tell."""
+def firing(before, after, machine=None):
+    """The names of the alerts that fire when the bridge goes on each minute as between the two looks at its metrics.
+    `machine`: what node_exporter told at the database's machine, before and after, and how many seconds lay in between."""
+    told = [*series("trestle", before, after, 60), *(series("postgres", *machine) if machine else [])]
     test = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [
-        {"interval": "1m", "input_series": list(series(before, after, idle)), "promql_expr_test": [
+        {"interval": "1m", "input_series": told, "promql_expr_test": [
             {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": f"{MINUTES - 1}m",
              "exp_samples": [{"labels": '{alertname="what fires is in the message"}', "value": 1}]}]}]}
     with tempfile.TemporaryDirectory() as folder:

@@ -48,9 +48,9 @@ def load(uri, conversations):
 class Report:
     """`violations` empty: all promises were kept. `numbers` is for people."""
 
-    def __init__(self):
-        self.violations = []
-        self.numbers = {}
+    def __init__(self, violations=(), **numbers):
+        self.violations = list(violations)
+        self.numbers = numbers
 
     def broken(self, code, text):
         self.violations.append(f"{code}: {text}")

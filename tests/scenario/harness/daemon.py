@@ -41,6 +41,9 @@ def run_trestle(*words, timeout=60):
     return done.returncode, done.stdout, done.stderr
 
 
+_templates = {}  # URI of a stack's database → the name of one that was migrated, to be copied
+
+
 class Daemon:
     """`with Daemon(stack, xmpp_port, {"websocket": {"resume_max": 10}}) as bridge:` serves.
 
@@ -49,8 +52,9 @@ class Daemon:
 
     app_domain = "app.example.org"
 
-    def __init__(self, stack, xmpp_port=None, options=None, server_domain="example.org", secret=None):
+    def __init__(self, stack, xmpp_port=None, options=None, server_domain="example.org", secret=None, environment=None):
         self.dir = Path(tempfile.mkdtemp(prefix="trestle-daemon-"))
+        self.environment = environment or {}
         self.secret = secret or secrets.token_hex(16)
         self.database = f"t_{uuid.uuid4().hex[:12]}"
         self._stack_uri = stack.info["database"]
@@ -68,7 +72,7 @@ class Daemon:
                                             "uploads", "upload_parts", "downloads", "unlocks", "typing", "frames", "server", "signin", "calls", "calls_peer", "signals", "xmpp_messages",
                                             "xmpp_stanzas", "xmpp_archive", "xmpp_room", "xmpp_invitations", "xmpp_domain")},
             "auth": {"key": jwt["secret"], "issuer": jwt["issuer"], "audience": jwt["audience"]}}
-        self.process = None
+        self.process, self.before = None, []  # before: words of a command that runs it
         self.configure(options or {})
 
     def configure(self, options):
@@ -81,15 +85,25 @@ class Daemon:
         self.config.touch(mode=0o600)
         self.config.write_text("\n".join(lines) + "\n")
 
-    def migrate(self):
-        psql(self._stack_uri, f"CREATE DATABASE {self.database}")
+    def migrate(self, tablespace=None):
+        """The first of a stack is migrated by the program; the others are copies of it, with a log of their own."""
+        where = f" TABLESPACE {tablespace}" if tablespace else ""
+        template = _templates.get(self._stack_uri)
+        if template and psql(self._stack_uri, f"CREATE DATABASE {self.database} TEMPLATE {template}{where}; SELECT 'made'", must=False):
+            psql(self.info["database"], "UPDATE log_head SET epoch = substr(replace(gen_random_uuid()::text, '-', ''), 1, 12)")
+            return
+        psql(self._stack_uri, f"CREATE DATABASE {self.database}{where}")
         status, _, text = run_trestle("migrate", "--config", self.config)
         assert status == 0, text
+        template = f"{self.database}_template"
+        if psql(self._stack_uri, f"CREATE DATABASE {template} TEMPLATE {self.database}; SELECT 'made'", must=False):
+            _templates[self._stack_uri] = template
 
     def start(self):
         self.log = open(self.dir / "log", "ab")
-        self.process = subprocess.Popen([program(), "serve", "--config", self.config],
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([*self.before, program(), "serve", "--config", self.config],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env={**os.environ, **self.environment})
 
     def wait_ready(self, link=True):
         deadline = time.monotonic() + DEADLINE

@@ -122,6 +122,7 @@ class Seen:
     def __init__(self):
         self.counts = True
         self.statuses, self.routes, self.commands, self.events = set(), set(), set(), set()
+        self.offered, self.nodes = set(), set()  # of ad-hoc commands: in the list of somebody, and completed
         self.faults = []
 
     def add(self, kind, thing):
@@ -130,7 +131,7 @@ class Seen:
 
     def dump(self):
         return {kind: sorted(map(list, getattr(self, kind))) if kind in ("statuses", "routes")
-                else sorted(getattr(self, kind)) for kind in ("statuses", "routes", "commands", "events")}
+                else sorted(getattr(self, kind)) for kind in ("statuses", "routes", "commands", "events", "offered", "nodes")}
 
     def merge(self, dumped):
         for kind, things in dumped.items():
@@ -143,6 +144,7 @@ class Seen:
         return {"routes": sorted(" ".join(r) for r in set(routes) - self.routes),
                 "commands": sorted(set(commands()) - self.commands),
                 "events": sorted(set(events()) - self.events),
+                "nodes": sorted(self.offered - self.nodes),
                 "statuses": {route: left for route, left in sorted(statuses.items()) if left}}
 
 

@@ -21,8 +21,10 @@ MARKS = {0: None, 1: "received", 2: "read", 3: "acknowledged", 4: "unsent", 5: "
 class Dino:
     """`with Dino(stack, "carol") as carol:` is logged in. Keys go to the chat opened last."""
 
-    def __init__(self, stack, user):
+    def __init__(self, stack, user, trusted=""):
+        """trusted: one more certificate that it believes."""
         need("dino-im", "openssl", "unshare")
+        self._trusted = trusted
         self.jid, self._password = (stack.account(user)[key] for key in ("jid", "password"))
         self.desktop = Desktop()
         # Dino asks for port 5222 and no other; of the loopback network's addresses there are enough.
@@ -38,7 +40,7 @@ class Dino:
             self.desktop.start(["dino-im"], instead={
                 "/etc/hosts": f"127.0.0.1 localhost\n{self._address} {domain}\n",
                 "/etc/resolv.conf": f"nameserver {self._address}\n",
-                "/etc/ssl/certs/ca-certificates.crt": self._front.certificate}, GTK_A11Y="none", **self._environment())
+                "/etc/ssl/certs/ca-certificates.crt": self._front.certificate + self._trusted}, GTK_A11Y="none", **self._environment())
             self.expect("its roster", lambda: self.query("SELECT roster_version FROM account WHERE roster_version <> ''")
                         or self.query("SELECT 1 FROM entity"), START)
         except BaseException:
@@ -106,6 +108,33 @@ class Dino:
     def send(self, text):
         self.desktop.type(text)
         self.desktop.press("Return")
+
+    def upload(self, name, data):
+        """Sends a file in the chat opened last: the dialog for files, its path, and the question whether to send it."""
+        before = self.desktop.windows("dino-im")
+        path = self.desktop.write(name, data)
+        self.desktop.press("ctrl+u")
+        dialog, = wait_for("Dino's dialog", lambda: [w for w in self.desktop.windows("dino-im") if w not in before], bool)
+        self.desktop.focus(dialog)
+        self.desktop.type(str(path))
+        wait_for("Dino's dialog to close", lambda: self._press_return(dialog), bool)
+        self.desktop.focus(before[-1])
+        wait_for("the file to go", lambda: self._sends(name), bool)
+
+    def _press_return(self, dialog):
+        self.desktop.press("Return")
+        with contextlib.suppress(AssertionError):
+            wait_for("it to go", lambda: dialog not in self.desktop.windows("dino-im"), bool, 1)
+        return dialog not in self.desktop.windows("dino-im")
+
+    def _sends(self, name):
+        """Presses the button that the question begins with; whether it was there."""
+        def began():
+            return self.query("SELECT 1 FROM file_transfer WHERE file_name = ?", name)
+        self.desktop.press("Return")
+        with contextlib.suppress(AssertionError):
+            self.expect("the file to go", began, timeout=1)
+        return began()
 
     # -- seeing
 

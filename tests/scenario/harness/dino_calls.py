@@ -69,6 +69,23 @@ class CallingDino(Dino):
                 wait_for("a call", self.calls, lambda number: number > known, 2)
         return self.calls()
 
+    def reaches(self, phone, fits, video=False):
+        """Calls the phone (harness/phone.py) until what arrives there fits; the number of that call. Dino opens its devices anew for each
+        call, and sometimes sends sound alone, pictures alone, or nothing at all: then it calls once more, four times at most."""
+        for attempt in range(4):
+            number = self.call(phone.jid, video=video)
+            phone.until("ringing")
+            phone.accept()
+            try:
+                wait_for("media both ways", lambda: phone.run("return phone.peer.arrived()"), fits, 15)
+                return number
+            except AssertionError:
+                if attempt == 3:
+                    raise
+            self.hang_up()
+            phone.until("ended")
+            phone.leave()
+
     # -- in the call
 
     def in_call(self):

@@ -31,16 +31,19 @@ class FakeHost(FakeXmpp):
         super().__init__(**options)
         self.injected = Inbox("fake host")
         self.asked = Inbox("fake host, requests")
-        self.epoch, self.archive, self.has = "e1", archive, ("bind", "uid", "password-changed")
-        self.hello = True       # False: as a server without the module
+        self.epoch, self.archive, self.has = "e1", archive, ("bind", "uid", "password-changed", "login")
+        self.hello = True       # False: as a server without the module; None: it does not answer
         self.refusal = None     # the condition with which it refuses hello
         self.more = ""          # attributes of hello
         self.refuse = {}        # user → condition of the next bind
+        self.login = {}         # user → condition with which the next questions for it are refused
+        self.passwords = {}     # user → password
         self.bound = {}         # user → resource
         self.roster = {}        # user → items as XML
+        self.mute = set()       # users whose sessions' questions are not answered
 
     def _on_element(self, connection, element):
-        children = [child for child in element if child.tag.startswith(f"{{{BIND}}}")]
+        children = [child for child in element if child.tag.startswith(f"{{{BIND}}}") and child.tag != f"{{{BIND}}}uid"]
         if not children:
             super()._on_element(connection, element)
             return
@@ -52,6 +55,8 @@ class FakeHost(FakeXmpp):
             self._inject(stanza, request)
             return
         self.asked.put(stanza)
+        if name == "hello" and self.hello is None:
+            return
         answer = getattr(self, f"_{name}")(request) if name != "hello" or self.hello else None
         self.send(f"<iq type='{'error' if answer is None or answer.startswith('<error') else 'result'}' from='{self.domain}' "
                   f"to='{stanza.sender}' id='{stanza.id}'>" + (answer if answer is not None else
@@ -72,6 +77,13 @@ class FakeHost(FakeXmpp):
         self.bound[user] = request.get("resource")
         return f"<bound xmlns='{BIND}' user={quoteattr(user)} resource={quoteattr(request.get('resource'))}/>"
 
+    def _login(self, request):
+        user, password = request.get("user"), request.findtext(f"{{{BIND}}}password")
+        refusal = self.login.get(user)
+        if password is not None and self.passwords.get(user) != password:
+            refusal = refusal or "not-authorized"
+        return f"<error type='auth'><{refusal} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>" if refusal else ""
+
     def _unbind(self, request):
         self.bound.pop(request.get("user"), None)
         return ""
@@ -82,7 +94,7 @@ class FakeHost(FakeXmpp):
             self.send(f"<message type='error' from='{self.domain}' to='{wrapper.sender}' id='{wrapper.id}'><error type='cancel'>"
                       "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
             return
-        if stanza.name == "iq" and stanza.to == "":
+        if stanza.name == "iq" and stanza.to == "" and stanza.user not in self.mute:
             inside = ""
             if stanza.has(ROSTER, "query"):
                 inside = f"<query xmlns='{ROSTER}'>{self.roster.get(stanza.user, '')}</query>"

@@ -27,6 +27,51 @@ PREFERENCES = {
 }
 
 
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # by which WebDriver names one in JSON
+
+
+class Element:
+    """As selenium's, as far as `Page` needs it."""
+
+    def __init__(self, firefox, id):
+        self._firefox, self.id = firefox, id
+
+    def click(self):
+        self._firefox._command("WebDriver:ElementClick", {"id": self.id})
+
+    def send_keys(self, *keys):
+        self._firefox._command("WebDriver:ElementSendKeys", {"id": self.id, "text": "".join(keys)})
+
+
+class Driver:
+    """As selenium's, likewise."""
+
+    def __init__(self, firefox):
+        self._command, self._firefox = firefox._command, firefox
+
+    def get(self, url):
+        self._command("WebDriver:Navigate", {"url": url})
+
+    def refresh(self):
+        self._command("WebDriver:Refresh", {})
+
+    def _script(self, name, script, args):
+        found = self._command(f"WebDriver:{name}", {"script": script, "args": list(args), "sandbox": None})["value"]
+        return Element(self._firefox, found[ELEMENT]) if isinstance(found, dict) and ELEMENT in found else found
+
+    def execute_script(self, script, *args):
+        return self._script("ExecuteScript", script, args)
+
+    def execute_async_script(self, script, *args):
+        return self._script("ExecuteAsyncScript", script, args)
+
+    def find_element(self, _, selector):
+        return self.execute_script("return document.querySelector(arguments[0])", selector)
+
+    def get_log(self, _):
+        return []
+
+
 class Firefox:
     """As Chromium: `load(origin)` opens the page with a peer, `run` is JavaScript in it."""
 
@@ -88,6 +133,10 @@ class Firefox:
         if error:
             raise Failed(f"{error.get('error')}: {error.get('message')}")
         return result
+
+    @property
+    def driver(self):
+        return Driver(self)
 
     # -- as Chromium
 

@@ -33,8 +33,10 @@ PRAGMA user_version=5;
 class Gajim:
     """`with Gajim(stack, "bob") as bob:` is logged in. Keys go to the chat opened last."""
 
-    def __init__(self, stack, user):
+    def __init__(self, stack, user, trusted=None):
+        """trusted: a certificate that it believes besides those of the system; only root can do that."""
         need("gajim")
+        self._trusted = trusted
         self.jid = stack.account(user)["jid"]
         self._password, self._c2s = stack.account(user)["password"], stack.info["c2s"]
         self.desktop = Desktop()
@@ -45,7 +47,8 @@ class Gajim:
             self.desktop.__enter__()
             self._settle()
             self._listen()
-            self.desktop.start(["gajim", "--loglevel=nbxmpp.connection=INFO"], TRESTLE_WITNESS=self._listener.getsockname())
+            self.desktop.start(["gajim", "--loglevel=nbxmpp.connection=INFO"], self._trusted and {
+                "/etc/ssl/certs/ca-certificates.crt": self._trusted}, TRESTLE_WITNESS=self._listener.getsockname())
             self._accept()
             self.expect("logged in", lambda seen: seen["online"], timeout=START)
         except BaseException:
@@ -145,6 +148,11 @@ class Gajim:
 
     def set_avatar(self, data):
         self.ask("avatar", file=str(self.desktop.write("picture.png", data)))
+
+    def upload(self, jid, name, data):
+        """Sends a file, as if chosen in the dialog for files."""
+        self.expect("somewhere to upload", lambda seen: seen["uploads"])
+        self.ask("upload", jid=jid, file=str(self.desktop.write(name, data)))
 
     # -- seeing
 

@@ -14,11 +14,12 @@ SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
 class Hook:
-    """`with Hook() as hook:`; `answers` maps the content of a message, or what is to be translated, to an answer (a dict, or a status); `hold` has
+    """`with Hook() as hook:`; `answers` maps the content of a message, the name of a file, or what is to be translated, to an answer (a dict, or a status); `hold` has
     contents about which the answer waits for `release`."""
 
     def __init__(self):
         self.questions, self.wrong, self.answers, self.hold = [], [], {}, set()
+        self.default = {"action": "allow"}  # the answer to what has none
         self.release = threading.Event()
         self._changed = threading.Condition()
         hook = self
@@ -47,8 +48,12 @@ class Hook:
 
     @staticmethod
     def content(question):
+        if "threatInfo" in question:  # Safe Browsing
+            return question["threatInfo"]["threatEntries"][0]["url"]
         data = question["data"]
-        return data["content"] if "content" in data else data["inputs"][0]
+        if "content" in data or "filename" in data:
+            return data.get("content", data.get("filename"))
+        return data["inputs"][0] if isinstance(data["inputs"][0], str) else data.get("message_id", data.get("file_id"))
 
     def _asked(self, handler, body):
         head = handler.headers
@@ -63,7 +68,7 @@ class Hook:
         content = self.content(question)
         if content in self.hold:
             self.release.wait(DEADLINE)
-        answer = self.answers.get(content, {"action": "allow"})
+        answer = self.answers.get(content, self.default)
         text = json.dumps(answer).encode() if isinstance(answer, dict) else b"no"
         handler.send_response(200 if isinstance(answer, dict) else answer)
         handler.send_header("content-type", "application/json")

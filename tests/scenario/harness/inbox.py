@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 
-DEADLINE = 20.0
+DEADLINE = 60.0  # seconds: what comes comes at once, but the machine may be a slow one
 POLL = 0.05
 
 _loop = None

@@ -457,7 +457,31 @@ def archive_page(session, contact, after):
     return end.findtext(f"{{{RSM}}}set/{{{RSM}}}last"), stanzas, end.get("complete") in ("true", "1")
 
 
-class Load:
+class AtWork:
+    """Those who are at work while it is open: `consumers`, `peers`, `senders`."""
+
+    def __enter__(self):
+        try:
+            for client in (*self.consumers, *self.peers, *self.senders):
+                client.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for client in (*self.senders, *self.peers):
+            client.stop()
+        for consumer in self.consumers:
+            consumer.close()
+        for peer in self.peers:
+            peer.close()
+
+
+class Load(AtWork):
     """Everybody at work: `apps` app users in a ring, each also with every XMPP user; all recorded."""
 
     def __init__(self, stack, seed, apps=3, peers=("bob", "carol"), pace=0.03, file=None):
@@ -488,26 +512,6 @@ class Load:
         other = next((a for a in self.apps if a.sub == with_whom.get("participant_id")), None)
         if other and talk["id"] not in {known["id"] for known in self.by_app[other.sub]}:
             self.by_app[other.sub].append(talk)
-
-    def __enter__(self):
-        try:
-            for client in (*self.consumers, *self.peers, *self.senders):
-                client.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        for client in (*self.senders, *self.peers):
-            client.stop()
-        for consumer in self.consumers:
-            consumer.close()
-        for peer in self.peers:
-            peer.close()
 
     def drain(self):
         """Senders come to an end: everything they began is acknowledged."""

@@ -3,7 +3,7 @@
 import uuid
 from xml.etree.ElementTree import Element, SubElement
 
-from .xmpp import CLIENT, FORWARD, MAM, RSM, Stanza
+from .xmpp import CLIENT, FORWARD, MAM, RSM, Stanza, XmppError
 
 DATA = "jabber:x:data"
 DELAY = "urn:xmpp:delay"
@@ -55,3 +55,20 @@ def everything(client, *fields, max=20):
         ids, bodies, more = ids + got.ids, bodies + got.bodies, {"after": got.last}
         if got.complete or not got.ids:
             return ids, bodies
+
+
+def refused(client, *fields, **rsm):
+    """The condition with which a page that makes no sense is refused."""
+    try:
+        page(client, *fields, **rsm)
+    except XmppError as error:
+        return error.condition
+    raise AssertionError("the archive answers a page that makes no sense")
+
+
+def is_open(client):
+    """Whether the archive answers."""
+    try:
+        return page(client, max="0") is not None
+    except XmppError:
+        return False

@@ -122,9 +122,9 @@ class World:
             make = upload if parameter == "file_id" else begin
             made = make(self.caller if mine else self.alice, b"text", "a.txt", "text/plain")
             return made.get("file", made)["id"]
-        if parameter in ("token", "name"):
+        if parameter in ("token", "name", "path"):
             return "x" # a link is known or not
-        if parameter in ("report_id", "action_id"):
+        if parameter in ("report_id", "action_id", "export_id", "session_id"):
             return str(uuid.uuid4())  # nobody of the cast is reported, or has anything to do with it
         if parameter == "hash":
             return "0" * 40  # a digest is known or not: nobody owns a picture

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real nginx with the configuration that docs/operations.md shows, but for ports and TLS."""
+"""A real nginx with the configuration that docs/operations.md shows, but for ports and, unless asked for, TLS."""
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -33,9 +34,9 @@ http {{
 """
 
 
-def documented():
+def documented(place=0):
     text = (TOP / "docs" / "operations.md").read_text()
-    return re.search(r"```nginx\n(.*?)```", text, re.S).group(1)
+    return re.findall(r"```nginx\n(.*?)```", text, re.S)[place]
 
 
 def replace(text, pattern, by):
@@ -45,18 +46,22 @@ def replace(text, pattern, by):
 
 
 class Nginx:
-    """In front of `bridge`; looks like a stack to App: `info` has rest, ws and jwt."""
+    """In front of `bridge`; looks like a stack to App: `info` has rest, ws and jwt. cdn: a port for the documented cache of files.
+    tls: (key, certificate), and then all is as documented; `info` has no http then."""
 
-    def __init__(self, bridge):
+    def __init__(self, bridge, cdn=None, tls=None):
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         if not program:
             pytest.skip("needs Debian's nginx-light")
         self.home = Path(tempfile.mkdtemp(prefix="trestle-nginx-"))
         port = free_port()
         text = replace(documented(), r"server 127\.0\.0\.1:8080;", f"server {bridge.info['rest'].partition('//')[2]};")
-        text = replace(text, r"listen 443 ssl http2;", f"listen 127.0.0.1:{port};")
-        text = replace(text, r"ssl_certificate .*", "")
-        text = replace(text, r"ssl_certificate_key .*", "")
+        text = replace(text, r"listen 443 ssl http2;", f"listen 127.0.0.1:{port}{' ssl http2' if tls else ''};")
+        text = replace(text, r"ssl_certificate .*", f"ssl_certificate {tls[1]};" if tls else "")
+        text = replace(text, r"ssl_certificate_key .*", f"ssl_certificate_key {tls[0]};" if tls else "")
+        self._tls, self.port = tls, port
+        if cdn:
+            text += self._cdn(bridge, cdn)
         config = self.home / "nginx.conf"
         config.write_text(AROUND.format(home=self.home, documented=text,
                                         user="user root;" if os.geteuid() == 0 else ""))
@@ -65,11 +70,20 @@ class Nginx:
                                          stdin=subprocess.DEVNULL)
         self._wait()
 
+    def _cdn(self, bridge, port):
+        text = replace(documented(1), r"/var/cache/nginx/files", f"{self.home}/files")
+        text = replace(text, r"https://files\.example\.org", bridge.info["rest"])
+        text = replace(text, r"listen 443 ssl http2;", f"listen 127.0.0.1:{port};")
+        text = replace(text, r"ssl_certificate .*", "")
+        return replace(text, r"ssl_certificate_key .*", "")
+
     def _wait(self):
         deadline = time.monotonic() + DEADLINE
         while True:
             assert self._process.poll() is None, self.errors()
             try:
+                if self._tls:
+                    return socket.create_connection(("127.0.0.1", self.port), 5).close()
                 return urllib.request.urlopen(f"{self.info['rest']}/api/capabilities", timeout=5).close()
             except OSError:
                 assert time.monotonic() < deadline, self.errors()

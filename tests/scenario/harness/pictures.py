@@ -19,6 +19,12 @@ def png(width=64, height=48, color=(200, 30, 60), alpha=None, claimed=None, extr
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+def black_png(side):
+    """A PNG of so many black pixels a side, which are all there, in few bytes."""
+    rows = zlib.compress(bytes(side * ((side + 7) // 8 + 1)), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
 def size_of_png(data):
     assert data[:8] == b"\x89PNG\r\n\x1a\n", data[:16]
     return struct.unpack(">II", data[16:24])

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import urllib.parse
+import zlib
 
 
 class RawHttp:
@@ -87,6 +88,12 @@ def frame(opcode, payload=b"", fin=True, mask=True, reserved=0, length=None):
     return head + key + bytes(b ^ key[i & 3] for i, b in enumerate(payload))
 
 
+def packed(data):
+    """The payload of a compressed message (RFC 7692)."""
+    coder = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (coder.compress(data) + coder.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
@@ -106,7 +113,7 @@ class RawSocket(RawHttp):
         while b"\r\n\r\n" not in self.buffer:
             assert self._more(), "the handshake was not answered"
         head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-        self.status = int(head.split()[1])
+        self.head, self.status = head.decode(), int(head.split()[1])
         if token and self.status == 101:
             assert b'"hello"' in self.next()[1]
 
@@ -118,7 +125,7 @@ class RawSocket(RawHttp):
         return taken
 
     def next(self):
-        """(opcode, payload) of the next frame; None at the end of the connection."""
+        """(opcode, payload) of the next frame, unpacked if it is compressed; None at the end of the connection."""
         head = self._take(2)
         if head is None:
             return None
@@ -127,6 +134,8 @@ class RawSocket(RawHttp):
             more = self._take(2 if size == 126 else 8)
             size = int.from_bytes(more, "big")
         payload = self._take(size)
+        if payload is not None and head[0] & 0x40:
+            payload = zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff")
         return None if payload is None else (head[0] & 15, payload)
 
     def close_code(self):

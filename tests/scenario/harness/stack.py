@@ -36,7 +36,7 @@ class Stack:
 
     @classmethod
     def start(cls, *options):
-        return cls(json.loads(stack_command("start", *options)))
+        return cls(json.loads(stack_command("start", "--memory", *options)))
 
     @classmethod
     def reuse(cls, directory):
@@ -76,6 +76,24 @@ class Stack:
         for process in self._processes(part):
             self.killed.add(process)
             os.kill(self.pids()[process], signal.SIGKILL)
+
+    def configure_prosody(self, text):
+        """Restarts Prosody with this text at the end of its host, in place of that of an earlier call."""
+        file = Path(self.dir) / "state.json"
+        state = json.loads(file.read_text())
+        state["xmpp_more"] = text
+        file.write_text(json.dumps(state))
+        self.kill("xmpp")
+        self.restart("xmpp")
+
+    def configure(self, section, options):
+        """Restarts the bridges with these options of the section, in place of those of an earlier call."""
+        file = Path(self.dir) / "state.json"
+        state = json.loads(file.read_text())
+        state.setdefault("extra", {})[section] = options
+        file.write_text(json.dumps(state))
+        self.kill("bridge")
+        self.restart("bridge")
 
     def pids(self):
         """Process → pid; bridges are bridge.0, bridge.1, …"""

@@ -19,12 +19,12 @@ SLOW = 60  # seconds for a server to start or to be promoted
 class Standby:
     """`with Standby(stack) as standby:` the bridges know both servers, and use the one that may be written.
 
-    `synchronous`: a commit of the primary waits for the standby. `cut()`: nothing is replicated any more, as over a
+    `replica`: the bridges write to the primary alone, and read from the standby. `synchronous`: a commit of the primary waits for the standby. `cut()`: nothing is replicated any more, as over a
     broken line. `promote()`: the primary is killed, the standby becomes one. Afterwards the stack is as it was.
     """
 
-    def __init__(self, stack, synchronous=False):
-        self.stack, self.synchronous = stack, synchronous
+    def __init__(self, stack, synchronous=False, replica=False):
+        self.stack, self.synchronous, self.replica = stack, synchronous, replica
         self.home = Path(stack.dir) / "standby"
         self.primary = urllib.parse.urlsplit(stack.info["database"])
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -45,7 +45,7 @@ class Standby:
             self.start()
             if self.synchronous:
                 self.on_primary("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-            self.configure({"uri": self.uri})
+            self.stack.configure("database", {"read_uri": self.own_uri} if self.replica else {"uri": self.uri})
         except BaseException:
             self.__exit__()
             raise
@@ -53,23 +53,12 @@ class Standby:
 
     def __exit__(self, *_):
         self.stack.info["database"] = self.primary.geturl()
-        if self.process:
-            self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(SLOW)
+        self.kill()
         if "postgres" in self.stack.dead():
             self.stack.restart("postgres")
         self.on_primary("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
-        self.configure({})
+        self.stack.configure("database", {})
         shutil.rmtree(self.home, ignore_errors=True)
-
-    def configure(self, options):
-        """Restarts the bridges with these options of [database]."""
-        file = Path(self.stack.dir) / "state.json"
-        state = json.loads(file.read_text())
-        state.setdefault("extra", {})["database"] = options
-        file.write_text(json.dumps(state))
-        self.stack.kill("bridge")
-        self.stack.restart("bridge")
 
     # -- its making
 
@@ -98,6 +87,12 @@ class Standby:
         self.process = self.run(self.program("postgres"), "-D", self.home / "data",
                                 *[word for key, value in options.items() for word in ("-c", f"{key}={value}")])
         wait_for("the standby streams", self.streams, SLOW)
+
+    def kill(self):
+        if self.process:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(SLOW)
+        self.process = None
 
     def streams(self):
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS for clients that insist on it: offers STARTTLS in front of the stack's plain port, then passes bytes on."""
+"""TLS for clients that insist on it: offers STARTTLS in front of the stack's plain port, or TLS at once in front of any, then passes bytes on."""
 import asyncio
 import datetime
 import ssl
@@ -94,3 +94,37 @@ class StartTls:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Tls:
+    """`with Tls(folder, ("127.0.0.1", 80)) as front:` is https://localhost:PORT for a plain service; `certificate` is what clients have to trust."""
+
+    def __init__(self, folder, inner):
+        self._inner, self._tasks, self.port = inner, set(), None
+        key, certificate = certificate_make(folder, "localhost")
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self.certificate = certificate.read_text()
+
+    def __enter__(self):
+        run(self._open())
+        return self
+
+    def __exit__(self, *_):
+        run(self._close())
+
+    async def _open(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader, writer):
+        self._tasks.add(asyncio.current_task())
+        try:
+            inner = await asyncio.open_connection(*self._inner)
+            await asyncio.gather(self._pass(reader, inner[1]), self._pass(inner[0], writer))
+        except (OSError, ssl.SSLError):
+            writer.close()
+        finally:
+            self._tasks.discard(asyncio.current_task())
+
+    _pass, _close = staticmethod(StartTls._pass), StartTls._close

@@ -34,7 +34,8 @@ class Socket:
     `resume` to get what was missed.
     """
 
-    def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True, native=True):
+    def __init__(self, url, token=None, header=False, resume=None, headers=None, connect=True, native=True,
+                 compression=None):
         self.url, self.token, self.header = url, token, header
         self.inbox = Inbox("socket")
         self.cursor = None
@@ -42,6 +43,7 @@ class Socket:
         self._extra, self._resume = dict(headers or {}), resume
         self._connection = self._reader = None
         self._described = Conversation()
+        self._compression = compression  # "deflate": offered
         self._native = native  # False: the server's own default is another dialect
         if connect:
             self.connect()
@@ -64,7 +66,7 @@ class Socket:
             headers["Authorization"] = f"Bearer {self.token}"
         self._connection = await websockets.connect(
             self.url, extra_headers=headers, open_timeout=timeout, ping_interval=None, max_size=None,
-            close_timeout=5, compression=None)
+            close_timeout=5, compression=self._compression)
         self._described.native = (self._native and "dialect=" not in self.url
                                   and self._connection.subprotocol in (None, "trestle.v1"))
         self._reader = asyncio.ensure_future(self._read(self._connection))
@@ -94,6 +96,9 @@ class Socket:
 
     def __exit__(self, *_):
         self.close()
+
+    def extensions(self):
+        return [extension.name for extension in self._connection.extensions]
 
     # -- sending
 

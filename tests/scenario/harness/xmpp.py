@@ -115,7 +115,7 @@ class XmppUser:
     def _on_stanza(self, stanza):
         seen = Stanza(ElementTree.fromstring(str(stanza)) if stanza.xml is None else stanza.xml)
         self.inbox.put(seen)
-        if (self.receipts and seen.name == "message" and seen.type != "error" and seen.body is not None
+        if (self.receipts and self._client and seen.name == "message" and seen.type != "error" and seen.body is not None
                 and seen.has(RECEIPTS, "request")):
             self.send_receipt(seen)
         # The library would refuse it; a test that speaks Jingle answers by itself.
@@ -144,6 +144,13 @@ class XmppUser:
 
     def __exit__(self, *_):
         self.close()
+
+    def plugin(self, name):
+        """slixmpp's plugin of this name, registered in the thread of its loop: some look for the loop of where they are."""
+        async def registered():
+            self._client.register_plugin(name)
+            return self._client[name]
+        return run(registered())
 
     def decide_subscriptions(self):
         """From now on nobody is let in, or asked, by the library itself."""

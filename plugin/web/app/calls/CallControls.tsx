@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Mic, MicOff, MonitorOff, MonitorUp, PhoneOff, Settings2, Video, VideoOff } from "lucide-react";
+import {
+  Mic,
+  MicOff,
+  MonitorOff,
+  MonitorUp,
+  PhoneForwarded,
+  PhoneOff,
+  Settings2,
+  Video,
+  VideoOff,
+} from "lucide-react";
 import { useEffect, useState } from "react";
-import { t } from "../../i18n";
+import { type Key, t } from "../../i18n";
 import { attempt, calls, useCalls } from "../client";
 import { useCallEnd, useCallSignal } from "../hooks";
 import { Menu } from "../shared/Menu";
-import { IconButton } from "../shared/small";
+import { PeoplePicker } from "../shared/PeoplePicker";
+import { Dialog, IconButton } from "../shared/small";
 
 export function CallControls({ isVideo }: { isVideo: boolean }) {
   const { toggleMute, toggleCamera, toggleScreen } = useCallSignal();
@@ -14,7 +25,6 @@ export function CallControls({ isVideo }: { isVideo: boolean }) {
   const isCameraOff = useCalls((state) => state.isCameraOff);
   const isSharing = useCalls((state) => state.isSharing);
   const volume = useCalls((state) => state.volume);
-  const devices = useDevices();
   return (
     <div className="controls" role="toolbar" aria-label={t("calls.active")}>
       <IconButton label={t(isMuted ? "calls.unmute" : "calls.mute")} pressed={isMuted} onClick={toggleMute}>
@@ -49,19 +59,8 @@ export function CallControls({ isVideo }: { isVideo: boolean }) {
           onChange={(event) => calls.setVolume(Number(event.target.value))}
         />
       </label>
-      {devices.length > 0 ? (
-        <Menu
-          label={t("calls.microphone")}
-          icon={<Settings2 />}
-          items={devices.map((device) => ({
-            label: device.label,
-            run: () =>
-              void attempt(() =>
-                calls.switchDevice(device.kind === "audioinput" ? "audio" : "video", device.deviceId),
-              ),
-          }))}
-        />
-      ) : null}
+      <DeviceMenu />
+      <HandOn />
       <IconButton label={t("calls.end")} className="hangup" onClick={() => void end()}>
         <PhoneOff />
       </IconButton>
@@ -69,13 +68,72 @@ export function CallControls({ isVideo }: { isVideo: boolean }) {
   );
 }
 
-/** Microphones and cameras, by the names that the browser tells once it may use them. */
+function DeviceMenu() {
+  const devices = useDevices();
+  const canBlur = useCalls((state) => state.canBlur);
+  const isBlurred = useCalls((state) => state.isBlurred);
+  if (devices.length === 0 && !canBlur) return null;
+  return (
+    <Menu
+      label={t("calls.devices")}
+      icon={<Settings2 />}
+      items={[
+        ...devices.map((device) => ({
+          label: `${t(`calls.${device.kind}` as Key)}: ${device.label}`,
+          run: () => choose(device),
+        })),
+        ...(canBlur
+          ? [
+              {
+                label: t(isBlurred ? "calls.unblur" : "calls.blur"),
+                run: () => void attempt(() => calls.toggleBlur()),
+              },
+            ]
+          : []),
+      ]}
+    />
+  );
+}
+
+/** Gives the call to somebody else. */
+function HandOn() {
+  const isActive = useCalls((state) => state.callStatus === "active");
+  const [handing, setHanding] = useState(false);
+  return (
+    <>
+      {isActive ? (
+        <IconButton label={t("calls.handon")} onClick={() => setHanding(true)}>
+          <PhoneForwarded />
+        </IconButton>
+      ) : null}
+      {handing ? (
+        <Dialog title={t("calls.handon")} onClose={() => setHanding(false)}>
+          <p>{t("calls.handon.about")}</p>
+          <PeoplePicker
+            onUser={(user) => {
+              setHanding(false);
+              void attempt(() => calls.handOn(user));
+            }}
+          />
+        </Dialog>
+      ) : null}
+    </>
+  );
+}
+
+function choose({ kind, deviceId }: MediaDeviceInfo): void {
+  if (kind === "audiooutput") calls.setSpeaker(deviceId);
+  else void attempt(() => calls.switchDevice(kind === "audioinput" ? "audio" : "video", deviceId));
+}
+
+/** Microphones, cameras and, where the page may choose them, speakers, by the names that the browser tells once it may use them. */
 function useDevices(): MediaDeviceInfo[] {
   const [devices, setDevices] = useState<MediaDeviceInfo[]>([]);
   useEffect(() => {
     const read = async () => {
       const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-      setDevices(all.filter((device) => device.kind !== "audiooutput" && device.label));
+      const routes = "setSinkId" in HTMLMediaElement.prototype;
+      setDevices(all.filter(({ kind, label }) => label && (routes || kind !== "audiooutput")));
     };
     void read();
     navigator.mediaDevices?.addEventListener("devicechange", read);

@@ -1,50 +1,89 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { Phone, PhoneOff, Video } from "lucide-react";
 import { useEffect, useId, useRef } from "react";
-import type { Call } from "../../client/types";
+import type { Call, CallOffer, User } from "../../client/types";
 import { t } from "../../i18n";
+import { calls, messenger } from "../client";
 import { useCallAnswer, useCallDecline } from "../hooks";
 import { beep } from "../notify";
 import { UserAvatar } from "../shared/UserAvatar";
-import { preferences } from "../stores/preferences";
+import { isQuietTime, preferences } from "../stores/preferences";
 
 const RING_EVERY = 2_000;
 
-export function RingingWindow({ call }: { call: Call }) {
-  const accept = useCallAnswer();
-  const decline = useCallDecline();
+type Ringing = {
+  who: User;
+  title: string;
+  about: string;
+  isVideo: boolean;
+  onAnswer: (withVideo: boolean) => void;
+  onDecline: () => void;
+};
+
+function Window({ who, title, about, isVideo, onAnswer, onDecline }: Ringing) {
   const heading = useId();
   const answer = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     answer.current?.focus();
-    if (!preferences.getState().sound) return;
-    beep(520, 3);
-    const ring = setInterval(() => beep(520, 3), RING_EVERY);
+    if (!preferences.getState().sound || isQuietTime()) return;
+    const sound = () => {
+      if (messenger.isLeading) beep(520, 3); // one tab rings
+    };
+    sound();
+    const ring = setInterval(sound, RING_EVERY);
     return () => clearInterval(ring);
   }, []);
-  const isVideo = call.call_type === "video";
-  const { caller } = call;
   return (
     <div className="ringing" role="alertdialog" aria-labelledby={heading} aria-modal="false">
-      <UserAvatar name={caller.name} picture={caller.avatar_url} size="large" />
-      <h2 id={heading}>{t("calls.ringing", { name: caller.name })}</h2>
-      <p>{t(isVideo ? "calls.kind.video" : "calls.kind.audio")}</p>
+      <UserAvatar name={who.name} picture={who.avatar_url} size="large" />
+      <h2 id={heading}>{title}</h2>
+      <p>{about}</p>
       <div className="buttons">
-        <button ref={answer} type="button" className="answer" onClick={() => void accept(isVideo)}>
+        <button ref={answer} type="button" className="answer" onClick={() => onAnswer(isVideo)}>
           {isVideo ? <Video aria-hidden="true" /> : <Phone aria-hidden="true" />}
           {t("calls.answer")}
         </button>
         {isVideo ? (
-          <button type="button" onClick={() => void accept(false)}>
+          <button type="button" onClick={() => onAnswer(false)}>
             <Phone aria-hidden="true" />
             {t("calls.answer.audio")}
           </button>
         ) : null}
-        <button type="button" className="decline" onClick={() => void decline()}>
+        <button type="button" className="decline" onClick={onDecline}>
           <PhoneOff aria-hidden="true" />
           {t("calls.decline")}
         </button>
       </div>
     </div>
+  );
+}
+
+export function RingingWindow({ call }: { call: Call }) {
+  const accept = useCallAnswer();
+  const decline = useCallDecline();
+  const isVideo = call.call_type === "video";
+  return (
+    <Window
+      who={call.caller}
+      title={t("calls.ringing", { name: call.caller.name })}
+      about={t(isVideo ? "calls.kind.video" : "calls.kind.audio")}
+      isVideo={isVideo}
+      onAnswer={(withVideo) => void accept(withVideo)}
+      onDecline={() => void decline()}
+    />
+  );
+}
+
+/** Somebody asks to go on with a call in their place. */
+export function OfferWindow({ offer }: { offer: CallOffer }) {
+  return (
+    <Window
+      who={offer.with}
+      title={t("calls.offered", { from: offer.from.name, name: offer.with.name })}
+      about={t(offer.call_type === "video" ? "calls.video" : "calls.audio")}
+      isVideo={offer.call_type === "video"}
+      onAnswer={(withVideo) => void calls.takeOver(withVideo)}
+      onDecline={() => void calls.declineOffer()}
+    />
   );
 }

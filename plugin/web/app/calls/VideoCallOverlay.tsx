@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { Maximize2, MicOff, Minimize2, PictureInPicture2, Signal } from "lucide-react";
+import { Maximize2, MessageSquare, MicOff, Minimize2, PictureInPicture2, Signal } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { CallState } from "../../client/CallState";
-import { has, t } from "../../i18n";
+import type { Quality } from "../../client/WebRTCClient";
+import { has, type Key, t } from "../../i18n";
 import { calls, useCalls } from "../client";
 import { useActiveCall } from "../hooks";
+import { go, threadPath } from "../routes";
+import { remedy } from "../shared/media";
 import { IconButton } from "../shared/small";
+import { clockText } from "../shared/times";
 import { UserAvatar } from "../shared/UserAvatar";
 import { CallControls } from "./CallControls";
 
-function usePlayed<E extends HTMLMediaElement>(stream: MediaStream | null, volume: number) {
+type Routed = HTMLMediaElement & { setSinkId?: (device: string) => Promise<void> };
+
+function usePlayed<E extends HTMLMediaElement>(stream: MediaStream | null, volume: number, speaker = "") {
   const element = useRef<E>(null);
+  useEffect(() => {
+    void (element.current as Routed | null)?.setSinkId?.(speaker).catch(() => {}); // unplugged: the system's own
+  }, [speaker]);
   useEffect(() => {
     if (element.current && element.current.srcObject !== stream) element.current.srcObject = stream;
     if (element.current) element.current.volume = volume;
@@ -26,14 +35,15 @@ function useDuration(since: number | null, runs: boolean): string {
     return () => clearInterval(timer);
   }, [since, runs]);
   if (!since) return "";
-  const seconds = Math.max(0, Math.round((Date.now() - since) / 1000));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  return clockText((Date.now() - since) / 1000);
 }
 
 function statusText(state: CallState, name: string): string {
   if (state.problem) {
     const key = `calls.problem.${state.problem}`;
-    return has(key) ? t(key, { name }) : t("calls.problem.other", { reason: state.problem });
+    return has(key)
+      ? `${t(key, { name })} ${remedy(state.problem)}`.trim()
+      : t("calls.problem.other", { reason: state.problem });
   }
   switch (state.callStatus) {
     case "initiating":
@@ -49,10 +59,12 @@ function statusText(state: CallState, name: string): string {
   }
 }
 
+const WIDE = "(min-width: 900px)"; // as the style sheet has it
+
 export function VideoCallOverlay() {
   const state = useCalls((now) => now);
-  const [small, setSmall] = useState(false);
-  const remote = usePlayed<HTMLVideoElement>(state.remoteStream, state.volume);
+  const [view, setView] = useState<"full" | "small" | "beside">("full");
+  const remote = usePlayed<HTMLVideoElement>(state.remoteStream, state.volume, state.speaker);
   const local = usePlayed<HTMLVideoElement>(state.localStream, 0);
   const duration = useDuration(state.connectedAt, state.callStatus === "active");
   const call = useActiveCall();
@@ -65,8 +77,14 @@ export function VideoCallOverlay() {
     if (document.pictureInPictureElement) void document.exitPictureInPicture();
     else void remote.current?.requestPictureInPicture().catch(() => {});
   };
+  // Beside the call where there is room, else behind it.
+  const chat = () => {
+    if (!call) return;
+    setView(view === "beside" ? "full" : matchMedia(WIDE).matches ? "beside" : "small");
+    if (view !== "beside") go(threadPath(call.conversation_id));
+  };
   return (
-    <section className={`call ${small ? "small" : ""}`} aria-label={t("calls.active")}>
+    <section className={`call ${view}`} aria-label={t("calls.active")}>
       <video ref={remote} className={hasRemoteVideo ? "remote" : "remote none"} autoPlay playsInline>
         <track kind="captions" />
       </video>
@@ -89,14 +107,10 @@ export function VideoCallOverlay() {
             <MicOff aria-hidden="true" /> {t("calls.peermuted", { name })}
           </span>
         ) : null}
-        {state.quality && !isOver ? (
-          <span
-            className="quality"
-            data-level={state.quality.level}
-            title={t("calls.quality", { level: state.quality.level, rtt: state.quality.rtt_ms ?? 0 })}
-          >
-            <Signal aria-hidden="true" />
-            {state.quality.level}/4
+        {state.quality && !isOver ? <Statistics quality={state.quality} /> : null}
+        {state.handing ? (
+          <span role="status">
+            {t(`calls.handing.${state.handing.status}` as Key, { name: state.handing.to.name })}
           </span>
         ) : null}
         <span className="windows">
@@ -105,8 +119,16 @@ export function VideoCallOverlay() {
               <PictureInPicture2 />
             </IconButton>
           ) : null}
-          <IconButton label={t(small ? "calls.maximise" : "calls.minimise")} onClick={() => setSmall(!small)}>
-            {small ? <Maximize2 /> : <Minimize2 />}
+          {call && !isOver ? (
+            <IconButton label={t("calls.chat")} pressed={view === "beside"} onClick={chat}>
+              <MessageSquare />
+            </IconButton>
+          ) : null}
+          <IconButton
+            label={t(view === "small" ? "calls.maximise" : "calls.minimise")}
+            onClick={() => setView(view === "small" ? "full" : "small")}
+          >
+            {view === "small" ? <Maximize2 /> : <Minimize2 />}
           </IconButton>
         </span>
       </div>
@@ -118,5 +140,37 @@ export function VideoCallOverlay() {
         <CallControls isVideo={call?.call_type === "video"} />
       )}
     </section>
+  );
+}
+
+/** How good the connection is, in a word; and in numbers for who asks. */
+function Statistics({ quality }: { quality: Quality }) {
+  const { level, rtt_ms, loss, jitter_ms, bitrate, picture, codecs } = quality;
+  const lines: [Key, string | null][] = [
+    ["calls.stats.rtt", rtt_ms === null ? null : `${rtt_ms} ms`],
+    ["calls.stats.jitter", jitter_ms === null ? null : `${jitter_ms} ms`],
+    ["calls.stats.loss", `${(loss * 100).toFixed(1)} %`],
+    ["calls.stats.bitrate", bitrate === null ? null : `${Math.round(bitrate / 1000)} kbit/s`],
+    ["calls.stats.picture", picture],
+    ["calls.stats.codecs", codecs.join(", ") || null],
+  ];
+  return (
+    <details className="statistics">
+      <summary className="quality" data-level={level} title={t("calls.quality", { level, rtt: rtt_ms ?? 0 })}>
+        <Signal aria-hidden="true" />
+        <span className="hidden">{t("calls.quality", { level, rtt: rtt_ms ?? 0 })}</span>
+        <span aria-hidden="true">{level}/4</span>
+      </summary>
+      <dl>
+        {lines.map(([name, value]) =>
+          value === null ? null : (
+            <div key={name}>
+              <dt>{t(name)}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+    </details>
   );
 }

@@ -8,28 +8,38 @@ import {
   Plus,
   SendHorizontal,
   Smile,
+  Type,
   X,
 } from "lucide-react";
 import { type KeyboardEvent, lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { titleOf } from "../../client/MessagingState";
 import type { Conversation, Message } from "../../client/types";
+import type { Attached } from "../../client/Uploads";
 import { t } from "../../i18n";
-import { attempt, messenger, useMessaging } from "../client";
+import { attempt, messenger, useMessaging, useOffers } from "../client";
+import { LinkCard } from "../shared/LinkCard";
+import { webLinks } from "../shared/links";
 import { Menu } from "../shared/Menu";
 import { previewOf } from "../shared/preview";
 import { IconButton } from "../shared/small";
 import { showToast } from "../stores/toasts";
 import type { ComposerMode } from "../thread/ChatWindow";
 import { AttachmentRow } from "./AttachmentRow";
-import { suspiciousLink } from "./links";
+import { ConflictBar } from "./ConflictBar";
+import type { Suspicion } from "./LinkWatcher";
 import { MentionList } from "./MentionList";
 import { type Mentioned, mentionQuery, mentionsIn } from "./mentions";
+import { browserListens } from "./speech";
 import { useAttachments } from "./useAttachments";
 import { useDraft } from "./useDraft";
+import { useLinks } from "./useLinks";
 
 const EmojiPicker = lazy(() => import("./EmojiPicker"));
 const PollDialog = lazy(() => import("./PollDialog"));
+const Dictation = lazy(() => import("./Dictation"));
 const VoiceRecorder = lazy(() => import("./VoiceRecorder"));
+const FileOptions = lazy(() => import("../thread/FileOptions"));
+const LinkWarning = lazy(() => import("./LinkWarning"));
 const ScheduleDialog = lazy(() => import("./ScheduleDialog"));
 const CONTENT_MAX = 65_536; // bytes
 const LINES = 5;
@@ -48,14 +58,31 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
   const [text, setText] = useState("");
   const [mentioned, setMentioned] = useState<Mentioned[]>([]);
   const [query, setQuery] = useState<string | null>(null);
-  const [dialog, setDialog] = useState<"emoji" | "poll" | "schedule" | "voice" | null>(null);
+  const [dialog, setDialog] = useState<"emoji" | "poll" | "schedule" | "voice" | "dictation" | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const files = useAttachments();
-  const press = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const files = useAttachments(conversation.id);
+  const [options, setOptions] = useState<Attached | null>(null);
+  const links = useLinks(text);
+  const [suspicion, setSuspicion] = useState<Suspicion | null>(null);
+  const asking = useRef(false);
   const before = useRef<string | null>(null); // what was written when an edit began: it comes back when that ends
   const draft = useDraft(conversation, mode, before.current ?? text, setText, onReply);
+  // The message that is edited, as it stands now: another device may have changed it, too.
+  const live = useMessaging((state) =>
+    mode.kind === "edit"
+      ? state.messages[conversation.id]?.items.find(({ id }) => id === mode.message.id)
+      : undefined,
+  );
+  const [known, setKnown] = useState<string | null>(null); // the other text, about which one has decided
+  const edited =
+    mode.kind === "edit" && live?.content && ![mode.message.content, known, text].includes(live.content)
+      ? live.content
+      : null;
   const name = titleOf(conversation, me);
+  const takesFiles = useOffers("files");
+  const writes = useOffers("messages");
+  const dictates = useMessaging(() => messenger.takesDictation) || browserListens();
 
   useLayoutEffect(() => {
     const element = field.current!;
@@ -68,6 +95,7 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
   useEffect(() => {
     if (mode.kind === "edit") {
       before.current ??= text;
+      setKnown(null);
       setText(mode.message.content ?? "");
     } else if (before.current !== null) {
       setText(before.current);
@@ -77,9 +105,10 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
   }, [mode]);
 
   const clear = () => {
-    setText("");
+    setText((now) => (now.startsWith(text) ? now.slice(text.length) : "")); // one may have gone on writing
     setMentioned([]);
     files.clear();
+    links.clear();
     draft.clear();
     onDone();
   };
@@ -92,21 +121,30 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
       reply_to: mode.kind === "reply" ? mode.message.id : undefined,
       mentions: mentions.length > 0 ? mentions : undefined,
       attachments: ids.length > 0 ? ids : undefined,
+      link_preview: links.preview ? { url: links.preview.url } : undefined,
     };
   };
   const canSend =
+    writes &&
     !isTooLong &&
     (mode.kind === "edit"
       ? text.trim() !== ""
       : files.isReady && (text.trim() !== "" || files.items.length > 0));
-  const submit = () => {
+  /** Asks before a link goes out that may lead astray. What has no link goes at once, in order. */
+  const submit = async () => {
+    if (!canSend || asking.current) return;
+    asking.current = true;
+    const found = webLinks(text).length > 0 ? await links.settle(text) : null;
+    asking.current = false;
+    if (found) setSuspicion(found);
+    else send();
+  };
+  const send = () => {
     const content = text.trim();
-    if (!canSend) return;
-    const suspicious = suspiciousLink(content);
-    if (suspicious && !confirm(t("composer.link", { host: suspicious }))) return;
     if (mode.kind === "edit") {
       const { message } = mode;
-      if (content !== message.content) void attempt(() => messenger.edit(message, content));
+      if (content !== (live?.content ?? message.content))
+        void attempt(() => messenger.edit(message, content));
       onDone();
     } else {
       messenger.send(conversation.id, outgoing());
@@ -117,7 +155,7 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
     if (event.nativeEvent.isComposing || event.keyCode === 229 || query !== null) return;
     if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
       event.preventDefault();
-      submit();
+      void submit();
     } else if (event.key === "Escape" && mode.kind !== "new") onDone();
     else if (event.key === "ArrowUp" && text === "" && mode.kind === "new") {
       event.preventDefault();
@@ -125,9 +163,15 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
     }
   };
   const insert = (what: string) => {
-    const { selectionStart, selectionEnd } = field.current!;
-    setText(text.slice(0, selectionStart) + what + text.slice(selectionEnd));
-    field.current!.focus();
+    if (!field.current) return; // somebody waited for words, and went on to another conversation
+    const { selectionStart, selectionEnd, value } = field.current;
+    setText(value.slice(0, selectionStart) + what + value.slice(selectionEnd));
+    field.current.focus();
+  };
+  /** Words where the cursor is, apart from those before them. */
+  const insertWords = (words: string) => {
+    const { selectionStart = 0, value = "" } = field.current ?? {};
+    insert(/\S$/.test(value.slice(0, selectionStart)) ? ` ${words}` : words);
   };
   const onChange = (value: string, caret: number) => {
     setText(value);
@@ -151,27 +195,32 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
         onDragOver={(event) => event.preventDefault()}
         onDrop={(event) => {
           event.preventDefault();
-          files.add(event.dataTransfer.files);
+          if (takesFiles) files.add(event.dataTransfer.files);
         }}
         onSubmit={(event) => {
           event.preventDefault();
-          submit();
+          void submit();
         }}
       >
-        {mode.kind !== "new" ? (
-          <div className="mode">
-            <span className="text">
-              <strong>
-                {mode.kind === "edit"
-                  ? t("composer.editing")
-                  : t("composer.replying", { name: mode.message.sender?.name ?? "" })}
-              </strong>
-              <bdi className="preview">{previewOf(mode.message)}</bdi>
-            </span>
-            <IconButton label={t("cancel")} onClick={onDone}>
-              <X />
-            </IconButton>
-          </div>
+        {mode.kind === "new" ? null : <ModeBar mode={mode} onDone={onDone} />}
+        {mode.kind !== "edit" && draft.theirs !== null ? (
+          <ConflictBar
+            kind="draft"
+            theirs={draft.theirs}
+            onTake={() => draft.choose(true)}
+            onKeep={() => draft.choose(false)}
+          />
+        ) : null}
+        {edited !== null ? (
+          <ConflictBar
+            kind="edit"
+            theirs={edited}
+            onTake={() => {
+              setText(edited);
+              setKnown(edited);
+            }}
+            onKeep={() => setKnown(edited)}
+          />
         ) : null}
         {query !== null ? (
           <MentionList
@@ -182,8 +231,17 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
             field={field}
           />
         ) : null}
+        {links.preview && mode.kind !== "edit" ? (
+          <LinkCard preview={links.preview} onDismiss={() => links.dismiss()} />
+        ) : null}
         {files.items.length > 0 ? (
-          <AttachmentRow items={files.items} onRemove={files.remove} onRetry={files.retry} />
+          <AttachmentRow
+            items={files.items}
+            previewOf={files.previewOf}
+            onRemove={files.remove}
+            onRetry={files.retry}
+            onOptions={setOptions}
+          />
         ) : null}
         <input
           ref={picker}
@@ -207,12 +265,22 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
             />
           </Suspense>
         ) : null}
+        {dialog === "dictation" ? (
+          <Suspense fallback={null}>
+            <Dictation onText={insertWords} onClose={() => setDialog(null)} />
+          </Suspense>
+        ) : null}
         <div className="line">
           <Menu
             label={t("composer.more")}
             icon={<Plus />}
             items={[
-              { label: t("composer.files"), icon: <Paperclip />, run: () => picker.current?.click() },
+              ...(takesFiles
+                ? [{ label: t("composer.files"), icon: <Paperclip />, run: () => picker.current?.click() }]
+                : []),
+              ...(dictates
+                ? [{ label: t("dictation.do"), icon: <Type />, run: () => setDialog("dictation") }]
+                : []),
               { label: t("composer.poll"), icon: <BarChart3 />, run: () => setDialog("poll") },
               { label: t("composer.location"), icon: <MapPin />, run: () => sendLocation(conversation.id) },
               { label: t("composer.schedule"), icon: <CalendarClock />, run: () => setDialog("schedule") },
@@ -230,32 +298,22 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
             onKeyDown={onKeyDown}
             onBlur={() => messenger.stopTyping()}
             onPaste={(event) => {
-              if (event.clipboardData.files.length === 0) return;
+              if (event.clipboardData.files.length === 0 || !takesFiles) return;
               event.preventDefault();
               files.add(event.clipboardData.files);
             }}
           />
-          <IconButton label={t("composer.voice")} onClick={() => setDialog("voice")}>
-            <Mic />
-          </IconButton>
+          {takesFiles ? (
+            <IconButton label={t("composer.voice")} onClick={() => setDialog("voice")}>
+              <Mic />
+            </IconButton>
+          ) : null}
           <IconButton label={t("composer.emoji")} onClick={() => setDialog("emoji")}>
             <Smile />
           </IconButton>
-          <button
-            type="submit"
-            className="icon send"
-            aria-label={t("composer.send")}
-            title={t("composer.send")}
-            disabled={!canSend}
-            onPointerDown={() => {
-              press.current = setTimeout(() => setDialog("schedule"), LONG_PRESS);
-            }}
-            onPointerUp={() => press.current && clearTimeout(press.current)}
-            onPointerLeave={() => press.current && clearTimeout(press.current)}
-          >
-            <SendHorizontal aria-hidden="true" />
-          </button>
+          <SendButton disabled={!canSend} onHold={() => setDialog("schedule")} />
         </div>
+        {writes ? null : <p className="note">{t("composer.off")}</p>}
         {isTooLong ? (
           <p role="alert" className="problem">
             {t("composer.toolong")}
@@ -272,6 +330,19 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
             }}
           />
         ) : null}
+        {options?.upload.file ? (
+          <FileOptions files={[options.upload.file]} onClose={() => setOptions(null)} />
+        ) : null}
+        {suspicion ? (
+          <LinkWarning
+            suspicion={suspicion}
+            onClose={() => setSuspicion(null)}
+            onSend={() => {
+              setSuspicion(null);
+              send();
+            }}
+          />
+        ) : null}
         {dialog === "poll" ? (
           <PollDialog conversation={conversation} onClose={() => setDialog(null)} />
         ) : null}
@@ -285,6 +356,46 @@ export function ChatInput({ conversation, mode, onDone, onReply, onEditLast }: P
         ) : null}
       </Suspense>
     </>
+  );
+}
+
+/** What is edited or answered. */
+function ModeBar({ mode, onDone }: { mode: Exclude<ComposerMode, { kind: "new" }>; onDone: () => void }) {
+  return (
+    <div className="mode">
+      <span className="text">
+        <strong>
+          {mode.kind === "edit"
+            ? t("composer.editing")
+            : t("composer.replying", { name: mode.message.sender?.name ?? "" })}
+        </strong>
+        <bdi className="preview">{previewOf(mode.message)}</bdi>
+      </span>
+      <IconButton label={t("cancel")} onClick={onDone}>
+        <X />
+      </IconButton>
+    </div>
+  );
+}
+
+/** Sends; held for a while, it asks when. */
+function SendButton({ disabled, onHold }: { disabled: boolean; onHold: () => void }) {
+  const press = useRef<ReturnType<typeof setTimeout> | null>(null);
+  return (
+    <button
+      type="submit"
+      className="icon send"
+      aria-label={t("composer.send")}
+      title={t("composer.send")}
+      disabled={disabled}
+      onPointerDown={() => {
+        press.current = setTimeout(onHold, LONG_PRESS);
+      }}
+      onPointerUp={() => press.current && clearTimeout(press.current)}
+      onPointerLeave={() => press.current && clearTimeout(press.current)}
+    >
+      <SendHorizontal aria-hidden="true" />
+    </button>
   );
 }
 

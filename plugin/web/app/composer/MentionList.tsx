@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type RefObject, useEffect, useId, useState } from "react";
 import type { Conversation } from "../../client/types";
 import { t } from "../../i18n";
-import { messenger } from "../client";
+import { messenger, useMessaging } from "../client";
 import { UserAvatar } from "../shared/UserAvatar";
 import type { Mentioned } from "./mentions";
 
@@ -24,7 +24,8 @@ export function MentionList({ conversation, query, onChoose, onClose, field }: P
     queryFn: ({ signal }) =>
       messenger.rest.members(conversation.id, { q: query || undefined, limit: 8 }, signal),
   });
-  const people = found.data?.items ?? [];
+  const me = useMessaging((state) => state.me);
+  const people = found.data?.items.filter(({ user }) => user.id !== me?.id) ?? [];
   useEffect(() => {
     const element = field.current;
     if (!element) return;

@@ -27,7 +27,7 @@ export default function PollDialog({
     onClose();
   };
   return (
-    <Dialog title={t("poll.title")} onClose={onClose}>
+    <Dialog help="poll" title={t("poll.title")} onClose={onClose}>
       <form onSubmit={submit}>
         <label>
           {t("poll.question")}

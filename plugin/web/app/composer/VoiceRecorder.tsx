@@ -2,18 +2,20 @@
 // Records while it is shown; what was said becomes a file like others.
 import { Check, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { MediaProblem } from "../../client/WebRTCClient";
-import { has, t } from "../../i18n";
+import { MediaProblem, mediaProblem } from "../../client/WebRTCClient";
+import { t } from "../../i18n";
+import { mediaText } from "../shared/media";
 import { IconButton } from "../shared/small";
+import { clockText } from "../shared/times";
 import { showToast } from "../stores/toasts";
 
 const TYPES = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
 const LONGEST = 15 * 60; // seconds
 const LEVELS = 40;
 
-type Properties = { onDone: (recording: (Blob & { name: string }) | null) => void };
+type Properties = { doneLabel?: string; onDone: (recording: (Blob & { name: string }) | null) => void };
 
-export default function VoiceRecorder({ onDone }: Properties) {
+export default function VoiceRecorder({ doneLabel, onDone }: Properties) {
   const [levels, setLevels] = useState<number[]>([]);
   const [seconds, setSeconds] = useState(0);
   const stop = useRef<((keep: boolean) => void) | null>(null);
@@ -35,8 +37,7 @@ export default function VoiceRecorder({ onDone }: Properties) {
       })
       .catch((error) => {
         if (over) return;
-        const key = `calls.problem.${error instanceof MediaProblem ? error.reason : "not_found"}`;
-        showToast(has(key) ? t(key) : String(error));
+        showToast(mediaText(error instanceof MediaProblem ? error.reason : "not_found"));
         done.current(null);
       });
     return () => {
@@ -57,8 +58,8 @@ export default function VoiceRecorder({ onDone }: Properties) {
           <i key={i} style={{ height: `${10 + level * 90}%` }} />
         ))}
       </span>
-      <span role="timer">{`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`}</span>
-      <IconButton label={t("voice.done")} onClick={() => stop.current?.(true)}>
+      <span role="timer">{clockText(seconds)}</span>
+      <IconButton label={doneLabel ?? t("voice.done")} onClick={() => stop.current?.(true)}>
         <Check />
       </IconButton>
     </fieldset>
@@ -67,7 +68,7 @@ export default function VoiceRecorder({ onDone }: Properties) {
 
 async function record(onLevel: (level: number, seconds: number) => void) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch((error) => {
-    throw new MediaProblem(error.name === "NotAllowedError" ? "denied" : "not_found");
+    throw mediaProblem(error);
   });
   const type = TYPES.find((name) => MediaRecorder.isTypeSupported(name));
   const recorder = new MediaRecorder(stream, type ? { mimeType: type } : {});

@@ -1,73 +1,77 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Files in the composer: they are uploaded at once, and stay there until the message is sent, also if one of them fails.
-import { useCallback, useEffect, useReducer, useRef } from "react";
-import { Upload } from "../../client/Upload";
+// Files in the composer: they are uploaded at once, and stay there until the message is sent, also if one of them fails,
+// if one looks at another conversation meanwhile, or if the page is loaded anew.
+import { useCallback, useEffect, useRef } from "react";
+import { useStore } from "zustand";
+import { createStore } from "zustand/vanilla";
+import { fileState } from "../../client/files";
+import type { Attached } from "../../client/Uploads";
 import { t } from "../../i18n";
 import { explain, messenger } from "../client";
 import { showToast } from "../stores/toasts";
 
 const FILES_MAX = 10;
-export type Attached = { id: number; upload: Upload; preview: string | null };
+const changes = createStore<{ count: number }>(() => ({ count: 0 }));
+messenger.onUploads = () => changes.setState(({ count }) => ({ count: count + 1 }));
+messenger.onUploadFailed = (problem) => showToast(explain(problem));
 
-export function useAttachments() {
-  const [, changed] = useReducer((n: number) => n + 1, 0);
-  const list = useRef<Attached[]>([]);
-  const next = useRef(1);
+function isPicture({ upload }: Attached): boolean {
+  const { type } = upload.source;
+  return type.startsWith("image/") && type !== "image/svg+xml";
+}
 
-  const start = useCallback((item: Attached) => {
-    item.upload.onChange = changed;
-    item.upload.start().catch((problem) => {
-      if (item.upload.state === "failed") showToast(explain(problem));
-    });
+/** What can go with a message. */
+function isGood({ upload }: Attached): boolean {
+  return (
+    upload.state === "complete" && !["infected", "held", "error", "removed"].includes(fileState(upload.file!))
+  );
+}
+
+export function useAttachments(conversation: string) {
+  useStore(changes, ({ count }) => count);
+  const previews = useRef(new Map<string, string>());
+  const items = messenger.uploads.of(conversation);
+
+  useEffect(() => {
+    const addresses = previews.current;
+    return () => {
+      for (const address of addresses.values()) URL.revokeObjectURL(address);
+      addresses.clear();
+    };
   }, []);
+  for (const [id, address] of previews.current) {
+    if (items.some((item) => item.id === id)) continue;
+    URL.revokeObjectURL(address);
+    previews.current.delete(id);
+  }
+  const previewOf = (item: Attached): string | null => {
+    if (!isPicture(item)) return null;
+    const known = previews.current.get(item.id);
+    if (known) return known;
+    const address = URL.createObjectURL(item.upload.source);
+    previews.current.set(item.id, address);
+    return address;
+  };
   const add = useCallback(
     (files: Iterable<File | (Blob & { name: string })>, purpose: "attachment" | "voice" = "attachment") => {
       for (const file of files) {
-        if (list.current.length >= FILES_MAX) {
+        if (messenger.uploads.of(conversation).length >= FILES_MAX) {
           showToast(t("composer.toomany", { n: FILES_MAX }));
           break;
         }
-        const preview =
-          file.type.startsWith("image/") && file.type !== "image/svg+xml" ? URL.createObjectURL(file) : null;
-        const item = { id: next.current++, upload: new Upload(messenger.rest, file, purpose), preview };
-        list.current = [...list.current, item];
-        start(item);
+        messenger.uploads.add(conversation, file, purpose);
       }
-      changed();
     },
-    [start],
+    [conversation],
   );
-  const drop = useCallback((item: Attached) => {
-    if (item.preview) URL.revokeObjectURL(item.preview);
-    list.current = list.current.filter((other) => other !== item);
-    changed();
-  }, []);
-  const remove = useCallback(
-    (item: Attached) => {
-      if (item.upload.state === "complete")
-        void messenger.rest.removeFile(item.upload.file!.id).catch(() => {});
-      else item.upload.cancel();
-      drop(item);
-    },
-    [drop],
-  );
-  /** They are the message's now. */
-  const clear = useCallback(() => {
-    for (const item of list.current) drop(item);
-  }, [drop]);
-
-  useEffect(() => {
-    return () => {
-      for (const { preview } of list.current) if (preview) URL.revokeObjectURL(preview);
-    };
-  }, []);
-  const items = list.current;
   return {
     items,
     add,
-    remove,
-    retry: start,
-    clear,
-    isReady: items.every(({ upload }) => upload.state === "complete"),
+    previewOf,
+    remove: (item: Attached) => messenger.uploads.remove(item),
+    retry: (item: Attached) => messenger.uploads.start(item),
+    /** They are the message's now. */
+    clear: useCallback(() => messenger.uploads.clear(conversation), [conversation]),
+    isReady: items.every(isGood),
   };
 }

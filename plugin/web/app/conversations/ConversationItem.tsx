@@ -2,7 +2,7 @@
 import { AtSign, BellOff, MoreVertical, Pin } from "lucide-react";
 import { memo } from "react";
 import { isMuted, otherOf, titleOf } from "../../client/MessagingState";
-import { formatWhen, plural, t } from "../../i18n";
+import { formatNumber, formatWhen, plural, t } from "../../i18n";
 import { useMessaging } from "../client";
 import { go, threadPath } from "../routes";
 import { Menu } from "../shared/Menu";
@@ -58,7 +58,7 @@ export const ConversationItem = memo(function ConversationItem({
             ) : null}
             {unread > 0 ? (
               <span className="count" role="img" aria-label={plural("list.unread", unread)}>
-                {conversation.unread_count > 0 ? Math.min(unread, 999) : "•"}
+                {conversation.unread_count > 0 ? formatNumber(Math.min(unread, 999)) : "•"}
               </span>
             ) : null}
           </span>
@@ -67,7 +67,7 @@ export const ConversationItem = memo(function ConversationItem({
       <Menu
         label={`${t("menu")}: ${name}`}
         icon={<MoreVertical />}
-        items={conversationActions(conversation)}
+        items={() => conversationActions(conversation)}
       />
     </div>
   );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Conversation } from "../../client/types";
-import { formatList, plural, t } from "../../i18n";
+import { plural, t } from "../../i18n";
 import { useMessaging } from "../client";
 import { previewOf } from "../shared/preview";
 
@@ -13,15 +13,11 @@ export function MessagePreview({ conversation }: { conversation: Conversation })
     const names = conversation.participants
       .filter(({ user }) => typing.includes(user.id))
       .map(({ user }) => user.name);
-    return (
-      <span className="preview typing">
-        {plural("thread.typing", names.length || 1, { names: formatList(names) })}
-      </span>
-    );
+    return <span className="preview typing">{plural("thread.typing", names.length || 1, { names })}</span>;
   }
   if (conversation.draft) {
     return (
-      <span className="preview">
+      <span className="preview parts">
         <em>{t("list.draft")}</em> <bdi>{conversation.draft.content}</bdi>
       </span>
     );
@@ -29,11 +25,14 @@ export function MessagePreview({ conversation }: { conversation: Conversation })
   const last = conversation.last_message;
   if (!last) return <span className="preview" />;
   const isGroup = conversation.type !== "direct";
-  const sender =
-    last.sender_id === me?.id ? `${t("you")}: ` : isGroup && last.sender ? `${last.sender.name}: ` : "";
+  const sender = last.sender_id === me?.id ? t("you") : isGroup && last.sender ? last.sender.name : null;
   return (
-    <span className="preview">
-      {sender}
+    <span className="preview parts">
+      {sender === null ? null : (
+        <span className="whose">
+          <bdi>{sender}</bdi>:{" "}
+        </span>
+      )}
       <bdi>{previewOf(last)}</bdi>
     </span>
   );

@@ -4,7 +4,7 @@ import { Search as SearchIcon, X } from "lucide-react";
 import { titleOf } from "../../client/MessagingState";
 import type { Conversation, Message } from "../../client/types";
 import { formatWhen, t } from "../../i18n";
-import { messenger, useMessaging } from "../client";
+import { messenger, useMessaging, useOffers } from "../client";
 import { go, threadPath } from "../routes";
 import { MoreButton, usePages } from "../shared/pages";
 import { previewOf } from "../shared/preview";
@@ -41,8 +41,12 @@ export function SearchResults({ query }: { query: string }) {
     queryKey: ["search", "conversations", q],
     queryFn: ({ signal }) => messenger.rest.conversations({ q, limit: 10 }, signal),
   });
-  const messages = usePages(["search", "messages", q], (before, signal) =>
-    messenger.rest.searchMessages({ q, before, limit: 20 }, signal),
+  const searchesMessages = useOffers("search");
+  const messages = usePages(
+    ["search", "messages", q],
+    (before, signal) => messenger.rest.searchMessages({ q, before, limit: 20 }, signal),
+    undefined,
+    searchesMessages,
   );
   const hits = messages.items;
   const conversations = found.data?.items ?? [];

@@ -2,19 +2,27 @@
 // What is known of a conversation, and what can be set: for the group, and for oneself.
 import { useQuery } from "@tanstack/react-query";
 import { MoreVertical, X } from "lucide-react";
-import { type FormEvent, useEffect, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { otherOf, titleOf } from "../../client/MessagingState";
-import type { Conversation, Participant } from "../../client/types";
-import { formatWhen, type Key, plural, t } from "../../i18n";
+import { Problem } from "../../client/problem";
+import type { Conversation, Participant, User } from "../../client/types";
+import { type Key, plural, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
 import { go, threadPath } from "../routes";
+import { ConversationExports } from "../settings/Exports";
 import { Menu, type MenuItem } from "../shared/Menu";
 import { PeoplePicker } from "../shared/PeoplePicker";
 import { MoreButton, usePages } from "../shared/pages";
-import { previewOf } from "../shared/preview";
 import { IconButton } from "../shared/small";
+import { durationText } from "../shared/times";
 import { UserAvatar } from "../shared/UserAvatar";
+import { useAnew } from "../shared/useAnew";
+import { useEscape } from "../shared/useEscape";
 import { presenceText, usePresence } from "../thread/ChatHeader";
+import { FoundMessage } from "../thread/ConversationDialog";
+import { Banned, GroupSettings, Permissions, Successor } from "./GroupSettings";
+
+const ReportDialog = lazy(() => import("../thread/ReportDialog"));
 
 export default function InfoPanel({
   conversation,
@@ -27,13 +35,7 @@ export default function InfoPanel({
   const other = otherOf(conversation, me);
   const presence = usePresence(other?.id);
   const name = titleOf(conversation, me);
-  useEffect(() => {
-    const close = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !document.querySelector("dialog[open], [role=menu]")) onClose();
-    };
-    document.addEventListener("keydown", close);
-    return () => document.removeEventListener("keydown", close);
-  }, [onClose]);
+  useEscape(onClose);
   return (
     <aside className="info" aria-label={t("info.title")}>
       <header>
@@ -56,40 +58,64 @@ export default function InfoPanel({
           {conversation.description ? <p dir="auto">{conversation.description}</p> : null}
         </div>
         <OwnSettings conversation={conversation} />
-        {other ? (
-          <button
-            type="button"
-            className="danger"
-            onClick={() =>
-              void attempt(() =>
-                conversation.blocked ? messenger.rest.unblock(other.id) : messenger.rest.block(other.id),
-              )
-            }
-          >
-            {t(conversation.blocked ? "info.unblock" : "info.block")}
-          </button>
-        ) : (
-          <Group conversation={conversation} />
-        )}
+        {other ? <Person conversation={conversation} other={other} /> : <Group conversation={conversation} />}
         <Gallery conversation={conversation} />
         <Starred conversation={conversation} />
+        <ConversationExports id={conversation.id} />
       </div>
     </aside>
   );
 }
 
+/** What one does about somebody. */
+function Person({ conversation, other }: { conversation: Conversation; other: User }) {
+  const [reporting, setReporting] = useState(false);
+  const key = ["restricted"];
+  const { items: restricted } = usePages(key, (after) => messenger.rest.restricted(after), 0);
+  useAnew(key, ["relation.updated"]);
+  const isRestricted = restricted.some(({ user }) => user.id === other.id);
+  const restrict = () =>
+    void attempt(async () => {
+      await messenger.rest.restrict(other.id, !isRestricted);
+      await queries.invalidateQueries({ queryKey: key });
+    });
+  return (
+    <section className="buttons">
+      <button type="button" aria-pressed={isRestricted} title={t("info.restrict.about")} onClick={restrict}>
+        {t(isRestricted ? "info.unrestrict" : "info.restrict")}
+      </button>
+      <button
+        type="button"
+        className="danger"
+        onClick={() =>
+          void attempt(() =>
+            conversation.blocked ? messenger.rest.unblock(other.id) : messenger.rest.block(other.id),
+          )
+        }
+      >
+        {t(conversation.blocked ? "info.unblock" : "info.block")}
+      </button>
+      <button type="button" className="danger" onClick={() => setReporting(true)}>
+        {t("message.report")}
+      </button>
+      <p className="note">{t("info.restrict.about")}</p>
+      <Suspense fallback={null}>
+        {reporting ? (
+          <ReportDialog
+            what={{ user_id: other.id }}
+            conversation={conversation.id}
+            sender={other.id}
+            onClose={() => setReporting(false)}
+          />
+        ) : null}
+      </Suspense>
+    </section>
+  );
+}
+
 const TIMES = [0, 3600, 86_400, 604_800, 2_592_000];
 
-function timeText(seconds: number): string {
-  if (seconds === 0) return t("info.disappearing.off");
-  const unit = seconds < 86_400 ? "hour" : "day";
-  const count = seconds / (unit === "hour" ? 3600 : 86_400);
-  return new Intl.NumberFormat(document.documentElement.lang, {
-    style: "unit",
-    unit,
-    unitDisplay: "long",
-  }).format(count);
-}
+const timeText = (seconds: number) => (seconds === 0 ? t("info.disappearing.off") : durationText(seconds));
 
 function OwnSettings({ conversation }: { conversation: Conversation }) {
   const change = (changes: Record<string, unknown>) =>
@@ -132,7 +158,7 @@ function OwnSettings({ conversation }: { conversation: Conversation }) {
 function Group({ conversation }: { conversation: Conversation }) {
   const { id } = conversation;
   const me = useMessaging((state) => state.me);
-  const [adding, setAdding] = useState(false);
+  const [reporting, setReporting] = useState(false);
   const { items: all, more } = usePages(
     ["members", id, conversation.updated_at, conversation.member_count],
     (after, signal) => messenger.rest.members(id, { after, limit: 50 }, signal),
@@ -140,24 +166,55 @@ function Group({ conversation }: { conversation: Conversation }) {
   const own =
     all.find(({ user }) => user.id === me?.id) ??
     conversation.participants.find(({ user }) => user.id === me?.id);
-  const may = (permission: string) =>
-    own?.role === "owner" || own?.role === "admin" || (own?.permissions ?? []).includes(permission);
+  const manages = own?.role === "owner" || own?.role === "admin";
+  const may = (permission: string) => manages || (own?.permissions ?? []).includes(permission);
+  return (
+    <>
+      {may("change_settings") && !conversation.elsewhere ? (
+        <GroupSettings conversation={conversation} />
+      ) : null}
+      <Members id={id} members={all} own={own} may={may} more={more} />
+      {manages && !conversation.elsewhere ? <Banned id={id} /> : null}
+      <Leaving
+        id={id}
+        others={all.filter(({ user, state }) => user.id !== me?.id && state === "joined")}
+        mayEnd={own?.role === "owner" && !conversation.elsewhere}
+      />
+      <button type="button" className="danger" onClick={() => setReporting(true)}>
+        {t("info.report")}
+      </button>
+      <Suspense fallback={null}>
+        {reporting ? (
+          <ReportDialog
+            what={{ conversation_id: id }}
+            conversation={id}
+            onClose={() => setReporting(false)}
+          />
+        ) : null}
+      </Suspense>
+    </>
+  );
+}
+
+type MembersProperties = {
+  id: string;
+  members: Participant[];
+  own: Participant | undefined;
+  may: (permission: string) => boolean;
+  more: (() => void) | null;
+};
+
+function Members({ id, members, own, may, more }: MembersProperties) {
+  const [adding, setAdding] = useState(false);
+  const [permitting, setPermitting] = useState<Participant | null>(null);
   const refresh = () => queries.invalidateQueries({ queryKey: ["members", id] });
   const run = (what: () => Promise<unknown>) =>
     void attempt(async () => {
       await what();
       await refresh();
     });
-  const leave = () => {
-    if (!confirm(t("info.leave.sure"))) return;
-    void attempt(async () => {
-      await messenger.leaveGroup(id);
-      go("/", true);
-    });
-  };
   return (
     <>
-      {may("change_settings") ? <GroupSettings conversation={conversation} /> : null}
       <section>
         <h3>{t("info.members")}</h3>
         {may("add_members") ? (
@@ -172,15 +229,69 @@ function Group({ conversation }: { conversation: Conversation }) {
           />
         ) : null}
         <ul className="people">
-          {all.map((member) => (
-            <Member key={member.user.id} member={member} items={memberActions(id, member, own, may, run)} />
+          {members.map((member) => (
+            <Member
+              key={member.user.id}
+              member={member}
+              items={memberActions({ id, member, own, may, run, permit: setPermitting })}
+            />
           ))}
         </ul>
         <MoreButton more={more} />
       </section>
-      <button type="button" className="danger" onClick={leave}>
+      {permitting ? (
+        <Permissions
+          id={id}
+          member={permitting}
+          onClose={() => setPermitting(null)}
+          onDone={() => void refresh()}
+        />
+      ) : null}
+    </>
+  );
+}
+
+/** To go, or to end the group. */
+function Leaving({ id, others, mayEnd }: { id: string; others: Participant[]; mayEnd: boolean }) {
+  const [asking, setAsking] = useState(false);
+  const leave = (successor?: string) =>
+    void attempt(async () => {
+      try {
+        await messenger.leaveGroup(id, successor);
+        go("/", true);
+      } catch (error) {
+        if (!(error instanceof Problem && error.reason === "last_admin")) throw error;
+        setAsking(true);
+      }
+    });
+  const end = () =>
+    void attempt(async () => {
+      await messenger.endGroup(id);
+      go("/", true);
+    });
+  return (
+    <>
+      <button
+        type="button"
+        className="danger"
+        onClick={() => {
+          if (confirm(t("info.leave.sure"))) leave();
+        }}
+      >
         {t("info.leave")}
       </button>
+      {mayEnd ? (
+        <button
+          type="button"
+          className="danger"
+          onClick={() => {
+            if (confirm(t("group.end.sure"))) end();
+          }}
+        >
+          {t("group.end")}
+        </button>
+      ) : null}
+      {asking ? <Successor members={others} onChoose={leave} onClose={() => setAsking(false)} /> : null}
     </>
   );
 }
@@ -200,23 +311,31 @@ function Member({ member, items }: { member: Participant; items: MenuItem[] }) {
   );
 }
 
-function memberActions(
-  id: string,
-  member: Participant,
-  own: Participant | undefined,
-  may: (permission: string) => boolean,
-  run: (what: () => Promise<unknown>) => void,
-): MenuItem[] {
+type Acting = {
+  id: string;
+  member: Participant;
+  own: Participant | undefined;
+  may: (permission: string) => boolean;
+  run: (what: () => Promise<unknown>) => void;
+  permit: (member: Participant) => void;
+};
+
+function memberActions({ id, member, own, may, run, permit }: Acting): MenuItem[] {
   const { user, role } = member;
-  if (!own || user.id === own.user.id || role === "owner") return [];
+  if (!own || user.id === own.user.id || (role === "owner" && own.role !== "owner")) return [];
+  const set = (changes: Parameters<typeof messenger.rest.setMember>[2]) =>
+    run(() => messenger.rest.setMember(id, user.id, changes));
   const items: MenuItem[] = [];
   if (own.role === "owner") {
     const next = role === "admin" ? "member" : "admin";
     items.push({
       label: t(next === "admin" ? "info.makeadmin" : "info.makemember"),
-      run: () => run(() => messenger.rest.setMember(id, user.id, { role: next })),
+      run: () => set({ role: next }),
     });
+    items.push({ label: t("group.makeowner"), run: () => set({ role: "owner" }) });
   }
+  if (own.role === "owner" || (own.role === "admin" && role === "member"))
+    items.push({ label: t("group.permissions"), run: () => permit(member) });
   if (may("remove_members")) {
     items.push({
       label: t("info.remove"),
@@ -224,39 +343,20 @@ function memberActions(
       run: () => run(() => messenger.rest.removeMember(id, user.id)),
     });
   }
+  if (own.role === "owner" || (own.role === "admin" && role === "member")) {
+    items.push({
+      label: t("group.ban"),
+      danger: true,
+      run: () => {
+        if (!confirm(t("group.ban.sure", { name: user.name }))) return;
+        run(async () => {
+          await messenger.rest.setMember(id, user.id, { banned: true });
+          await queries.invalidateQueries({ queryKey: ["banned", id] });
+        });
+      },
+    });
+  }
   return items;
-}
-
-function GroupSettings({ conversation }: { conversation: Conversation }) {
-  const [name, setName] = useState(conversation.name ?? "");
-  const [description, setDescription] = useState(conversation.description ?? "");
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void attempt(() =>
-      messenger.updateConversation(conversation.id, {
-        name: name.trim(),
-        description: description.trim() || null,
-      }),
-    );
-  };
-  return (
-    <form onSubmit={submit}>
-      <label>
-        {t("info.name")}
-        <input value={name} onChange={(event) => setName(event.target.value)} required maxLength={100} />
-      </label>
-      <label>
-        {t("info.description")}
-        <textarea
-          value={description}
-          rows={2}
-          onChange={(event) => setDescription(event.target.value)}
-          maxLength={500}
-        />
-      </label>
-      <button type="submit">{t("save")}</button>
-    </form>
-  );
 }
 
 function Gallery({ conversation }: { conversation: Conversation }) {
@@ -274,12 +374,12 @@ function Gallery({ conversation }: { conversation: Conversation }) {
       <div className="gallery">
         {items.map(({ message_id, file }) => (
           <button
-            key={file.id}
+            key={file?.id}
             type="button"
-            aria-label={file.filename}
+            aria-label={file?.filename}
             onClick={() => go(threadPath(id, message_id))}
           >
-            <img src={file.thumbnail_url ?? file.download_url ?? undefined} alt="" loading="lazy" />
+            <img src={file?.thumbnail_url ?? file?.download_url ?? undefined} alt="" loading="lazy" />
           </button>
         ))}
       </div>
@@ -288,31 +388,21 @@ function Gallery({ conversation }: { conversation: Conversation }) {
 }
 
 function Starred({ conversation }: { conversation: Conversation }) {
-  const starred = useQuery({ queryKey: ["starred"], queryFn: () => messenger.rest.starred(), staleTime: 0 });
-  const here = starred.data?.items.filter((message) => message.conversation_id === conversation.id) ?? [];
+  const { items: here, more } = usePages(
+    ["starred", conversation.id],
+    (before) => messenger.rest.starred(before, conversation.id),
+    0,
+  );
   if (here.length === 0) return null;
   return (
     <section>
       <h3>{t("info.starred")}</h3>
       <ul className="people">
         {here.map((message) => (
-          <li key={message.id}>
-            <button
-              type="button"
-              className="found"
-              onClick={() => go(threadPath(conversation.id, message.id))}
-            >
-              <span className="text">
-                <span className="top">
-                  <bdi className="name">{message.sender?.name}</bdi>
-                  <time dateTime={message.created_at}>{formatWhen(message.created_at)}</time>
-                </span>
-                <bdi className="preview">{previewOf(message)}</bdi>
-              </span>
-            </button>
-          </li>
+          <FoundMessage key={message.id} message={message} />
         ))}
       </ul>
+      <MoreButton more={more} />
     </section>
   );
 }

@@ -2,30 +2,27 @@
 // The queue of moderators of the staff: what was reported, with what was seen then, what was done about it, and appeals.
 import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft } from "lucide-react";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useState } from "react";
 import type { ModerationAction, Report } from "../../client/types";
 import { formatFull, type Key, t } from "../../i18n";
-import { attempt, messenger, queries } from "../client";
+import { attempt, messenger, queries, useOffers } from "../client";
 import { goBack } from "../routes";
 import { MoreButton, usePages } from "../shared/pages";
 import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
+import { useAnew } from "../shared/useAnew";
+import { HeldFiles, LookAtFile } from "./HeldFiles";
 
 const STATES = ["open", "taken", "resolved", "dismissed"] as const;
 const ACTIONS = ["warn", "delete", "mute", "kick", "ban", "restrict", "suspend"] as const;
 const IN_GROUPS = ["mute", "kick", "ban"];
 const HOURS = [1, 24, 168, 720];
-const anew = () => queries.invalidateQueries({ queryKey: ["moderation"] });
+const KEY = ["moderation"];
+const anew = () => queries.invalidateQueries({ queryKey: KEY });
 
 export default function Moderation() {
-  const [shown, setShown] = useState<(typeof STATES)[number] | "appeals">("open");
-  useEffect(() => {
-    const ends = ["moderation.report", "moderation.appeal"].map((type) =>
-      messenger.socket.on(type, () => void anew()),
-    );
-    return () => {
-      for (const end of ends) end();
-    };
-  }, []);
+  const [shown, setShown] = useState<(typeof STATES)[number] | "appeals" | "files">("open");
+  const hasFiles = useOffers("files");
+  useAnew(KEY, ["moderation.report", "moderation.appeal"]);
   return (
     <div className="settings moderation">
       <header className="chatheader">
@@ -38,14 +35,16 @@ export default function Moderation() {
           value={shown}
           onChange={(event) => setShown(event.target.value as typeof shown)}
         >
-          {[...STATES, "appeals" as const].map((state) => (
+          {[...STATES, "appeals" as const, ...(hasFiles ? ["files" as const] : [])].map((state) => (
             <option key={state} value={state}>
               {t(`moderation.${state}`)}
             </option>
           ))}
         </select>
       </header>
-      <div className="body">{shown === "appeals" ? <Appeals /> : <Reports state={shown} />}</div>
+      <div className="body">
+        {shown === "appeals" ? <Appeals /> : shown === "files" ? <HeldFiles /> : <Reports state={shown} />}
+      </div>
     </div>
   );
 }
@@ -118,11 +117,15 @@ function Details({ report }: { report: Report }) {
       <ol className="evidence" aria-label={t("moderation.evidence")}>
         {whole.data.evidence.messages.map((message) => (
           <li key={message.message_id} aria-current={message.message_id === report.target_id || undefined}>
-            <bdi className="name">{message.sender_jid ?? ""}</bdi>
-            <span dir="auto">{message.content}</span>
+            <bdi className="name">{message.sender_jid ?? ""}</bdi> <span dir="auto">{message.content}</span>
           </li>
         ))}
       </ol>
+      {(whole.data.evidence.files ?? []).map((file) => (
+        <div key={file.file_id} className="buttons">
+          <bdi className="name">{file.filename}</bdi> <LookAtFile id={file.file_id} name={file.filename} />
+        </div>
+      ))}
       {whole.data.actions.map((action) => (
         <Action key={action.id} action={action} />
       ))}
@@ -200,7 +203,7 @@ function Action({ action }: { action: ModerationAction }) {
       await anew();
     });
   return (
-    <p className="done">
+    <p>
       {t(`moderation.do.${action.type}` as Key)}: <bdi dir="auto">{action.reason}</bdi>{" "}
       {action.state === "taken_back" ? (
         t("moderation.undone")

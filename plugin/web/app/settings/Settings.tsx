@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft } from "lucide-react";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { useStore } from "zustand";
 import type { Privacy } from "../../client/types";
 import { type Key, LANGUAGES, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
+import { DoNotDisturb } from "../notifications/DoNotDisturb";
 import { go, goBack } from "../routes";
+import { HelpedHeading } from "../shared/Help";
+import { PeopleList } from "../shared/PeopleList";
+import { PictureButtons } from "../shared/PictureButtons";
+import { usePages } from "../shared/pages";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
+import { useAnew } from "../shared/useAnew";
 import { preferences, setPreference, type Theme } from "../stores/preferences";
 import { showToast } from "../stores/toasts";
+import { Exports } from "./Exports";
+import { MediaAccess } from "./MediaAccess";
+import { YourData } from "./YourData";
 
 export default function Settings() {
   return (
@@ -26,7 +35,12 @@ export default function Settings() {
         <PrivacySettings />
         <Look />
         <NotificationSettings />
+        <MediaAccess />
+        <DoNotDisturb />
         <Blocked />
+        <Restricted />
+        <YourData />
+        <Exports />
         <AboutMe />
         <Staff />
         <section>
@@ -65,26 +79,11 @@ function UserProfile() {
       <h2>{t("settings.profile")}</h2>
       <div className="picture">
         <UserAvatar name={me.name} picture={me.avatar_url} size="large" />
-        <label className="button">
-          {t("settings.picture")}
-          <input
-            type="file"
-            className="hidden"
-            accept="image/png,image/jpeg,image/gif,image/webp"
-            onChange={(event) => {
-              const file = event.target.files?.[0];
-              if (file) void attempt(async () => keep(await messenger.rest.setAvatar(file)));
-            }}
-          />
-        </label>
-        {me.avatar_url ? (
-          <button
-            type="button"
-            onClick={() => void attempt(async () => keep(await messenger.rest.removeAvatar()))}
-          >
-            {t("settings.picture.remove")}
-          </button>
-        ) : null}
+        <PictureButtons
+          hasPicture={Boolean(me.avatar_url)}
+          onChoose={(file) => void attempt(async () => keep(await messenger.rest.setAvatar(file)))}
+          onRemove={() => void attempt(async () => keep(await messenger.rest.removeAvatar()))}
+        />
       </div>
       <form onSubmit={submit}>
         <label>
@@ -104,7 +103,7 @@ function UserProfile() {
 }
 
 const PRIVACY: [keyof Privacy, string[]][] = [
-  ["messages", ["everyone", "contacts", "nobody"]],
+  ["messages", ["everyone", "contacts", "friends", "following", "nobody"]],
   ["presence", ["everyone", "contacts", "nobody"]],
   ["last_seen", ["everyone", "contacts", "nobody"]],
   ["profile", ["everyone", "contacts"]],
@@ -118,7 +117,7 @@ function PrivacySettings() {
   if (!privacy.data) return null;
   return (
     <section>
-      <h2>{t("settings.privacy")}</h2>
+      <HelpedHeading title={t("settings.privacy")} topic="privacy" />
       {PRIVACY.map(([name, values]) => (
         <label key={name}>
           {t(`settings.privacy.${name}` as Key)}
@@ -197,7 +196,7 @@ function NotificationSettings() {
   };
   return (
     <section>
-      <h2>{t("settings.notifications")}</h2>
+      <HelpedHeading title={t("settings.notifications")} topic="notifications" />
       <label className="check">
         <input type="checkbox" checked={notify} onChange={(event) => void turn(event.target.checked)} />
         {t("settings.notifications.on")}
@@ -269,12 +268,8 @@ function Staff() {
 }
 
 function Blocked() {
-  const blocked = useQuery({ queryKey: ["blocked"], queryFn: () => messenger.rest.blocked(), staleTime: 0 });
-  useEffect(
-    () =>
-      messenger.socket.on("user.updated", () => void queries.invalidateQueries({ queryKey: ["blocked"] })),
-    [],
-  );
+  const { items, isPending, more } = usePages(["blocked"], (before) => messenger.rest.blocked(before), 0);
+  useAnew(["blocked"], ["user.updated", "relation.updated"]);
   const unblock = (id: string) =>
     void attempt(async () => {
       await messenger.rest.unblock(id);
@@ -283,18 +278,33 @@ function Blocked() {
   return (
     <section>
       <h2>{t("settings.blocked")}</h2>
-      {blocked.data?.items.length === 0 ? <p>{t("settings.blocked.none")}</p> : null}
-      <ul className="people">
-        {blocked.data?.items.map((user) => (
-          <li key={user.id}>
-            <UserAvatar name={user.name} picture={user.avatar_url} size="small" />
-            <bdi className="name">{user.name}</bdi>
-            <button type="button" onClick={() => unblock(user.id)}>
-              {t("info.unblock")}
-            </button>
-          </li>
-        ))}
-      </ul>
+      {!isPending && items.length === 0 ? <p>{t("settings.blocked.none")}</p> : null}
+      <PeopleList users={items} action={t("info.unblock")} onAct={unblock} more={more} />
+    </section>
+  );
+}
+
+/** Whose messages wait among the requests. */
+function Restricted() {
+  const key = ["restricted"];
+  const { items, more } = usePages(key, (after) => messenger.rest.restricted(after), 0);
+  useAnew(key, ["relation.updated"]);
+  const lift = (id: string) =>
+    void attempt(async () => {
+      await messenger.rest.restrict(id, false);
+      await queries.invalidateQueries({ queryKey: key });
+    });
+  if (items.length === 0) return null;
+  return (
+    <section>
+      <h2>{t("settings.restricted")}</h2>
+      <p className="note">{t("info.restrict.about")}</p>
+      <PeopleList
+        users={items.map(({ user }) => user)}
+        action={t("info.unrestrict")}
+        onAct={lift}
+        more={more}
+      />
     </section>
   );
 }

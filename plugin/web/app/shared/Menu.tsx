@@ -18,7 +18,7 @@ export function Menu({
 }: {
   label: string;
   icon: ReactNode;
-  items: MenuItem[];
+  items: MenuItem[] | (() => MenuItem[]); // by a function where there are many menus, and few are opened
   className?: string;
 }) {
   const [open, setOpen] = useState(false);
@@ -72,7 +72,7 @@ export function Menu({
       </button>
       {open ? (
         <div ref={list} id={id} role="menu" tabIndex={-1} aria-label={label} onKeyDown={onKeyDown}>
-          {items.map((item) => (
+          {(typeof items === "function" ? items() : items).map((item) => (
             <button
               key={item.label}
               type="button"
@@ -114,11 +114,12 @@ function rise(list: HTMLElement): void {
   list.showPopover();
 }
 
-/** Within the window, whatever clips the button's surroundings. */
+/** Towards the middle of the window and within it, whatever clips the button's surroundings. */
 function place(list: HTMLElement, button: HTMLElement): void {
   const at = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = list;
-  const left = Math.max(8, Math.min(at.right - width, innerWidth - width - 8));
+  const wanted = at.left + at.right < innerWidth ? at.left : at.right - width;
+  const left = Math.max(8, Math.min(wanted, innerWidth - width - 8));
   const below = at.bottom + height + 8 < innerHeight;
   list.style.left = `${left}px`;
   list.style.top = `${below ? at.bottom : Math.max(8, at.top - height)}px`;

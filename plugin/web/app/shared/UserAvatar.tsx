@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { memo, useState } from "react";
+import { isOurs } from "./links";
 
 const COLOURS = 8;
 
@@ -29,10 +30,9 @@ type Properties = {
 /** A picture that is ours, else initials: pictures of other hosts would tell them who looks. */
 export const UserAvatar = memo(function UserAvatar({ name, picture, presence, size }: Properties) {
   const [failed, setFailed] = useState<string | null>(null);
-  const isOurs = picture?.startsWith("/") || picture?.startsWith(location.origin);
   return (
     <span className={`avatar ${size ?? ""}`} data-colour={colourOf(name)} aria-hidden="true">
-      {picture && isOurs && failed !== picture ? (
+      {isOurs(picture) && failed !== picture ? (
         <img src={picture} alt="" loading="lazy" onError={() => setFailed(picture)} />
       ) : (
         <span>{initials(name)}</span>

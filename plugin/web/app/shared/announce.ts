@@ -11,7 +11,9 @@ export function announce(text: string): void {
   waiting.push(text);
   if (waiting.length > 1) return;
   setTimeout(() => {
-    announcer.setState({ text: waiting.slice(-3).join(". ") });
+    const text = waiting.slice(-3).join(". ");
+    // The same once more is only read out when something about it is new.
+    announcer.setState(({ text: before }) => ({ text: text === before ? `${text}\u00a0` : text }));
     waiting = [];
   }, GATHERED);
 }

@@ -6,10 +6,11 @@ import { t } from "../../i18n";
 
 type Read<T> = (from: string | undefined, signal: AbortSignal) => Promise<Page<T>>;
 
-/** The items so far, and `more` for the next page if there is one. STALE_TIME: as of useQuery. */
-export function usePages<T>(queryKey: QueryKey, read: Read<T>, staleTime?: number) {
+/** The items so far, and `more` for the next page if there is one. STALE_TIME, ENABLED: as of useQuery. */
+export function usePages<T>(queryKey: QueryKey, read: Read<T>, staleTime?: number, enabled = true) {
   const pages = useInfiniteQuery({
     queryKey,
+    enabled,
     queryFn: ({ pageParam, signal }) => read(pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => (page.has_more ? (page.next ?? undefined) : undefined),
@@ -17,7 +18,7 @@ export function usePages<T>(queryKey: QueryKey, read: Read<T>, staleTime?: numbe
   });
   return {
     items: pages.data?.pages.flatMap((page) => page.items) ?? [],
-    isPending: pages.isPending,
+    isPending: enabled && pages.isPending,
     more: pages.hasNextPage ? () => void pages.fetchNextPage() : null,
   };
 }

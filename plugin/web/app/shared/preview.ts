@@ -3,7 +3,7 @@
 import type { Message, Quote } from "../../client/types";
 import { t } from "../../i18n";
 import { messenger } from "../client";
-import { systemText } from "./system";
+import { callText, systemText } from "./system";
 
 type Previewed = Pick<Message, "content" | "message_type" | "metadata"> &
   Partial<Pick<Message, "deleted_at" | "attachments">>;
@@ -23,7 +23,7 @@ export function previewOf(message: Previewed): string {
     case "location":
       return `📍 ${metadata?.location?.label ?? t("message.location")}`;
     case "call":
-      return `📞 ${message.content ?? t("message.call")}`;
+      return `📞 ${wordsOf(message)}`;
     case "media":
     case "file":
     case "voice":
@@ -33,8 +33,18 @@ export function previewOf(message: Previewed): string {
   }
 }
 
-export function previewOfQuote(quote: Quote): string {
-  return quote.deleted ? t("thread.deleted") : (quote.content ?? t("message.unknown"));
+/** KNOWN: the message itself, if it is there. */
+export function previewOfQuote(quote: Quote, known?: Message): string {
+  if (quote.deleted) return t("thread.deleted");
+  if (quote.message_type === "call") return `📞 ${known ? wordsOf(known) : t("message.call")}`;
+  return quote.content ?? t("message.unknown");
+}
+
+/** What a message says that has words: those of calls are made here, the server has them in one language. */
+export function wordsOf(message: Previewed): string {
+  if (message.message_type === "call")
+    return callText(message.metadata) ?? message.content ?? t("message.call");
+  return message.content ?? t("message.unknown");
 }
 
 function fileText(message: Previewed): string {

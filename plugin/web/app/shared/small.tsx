@@ -6,6 +6,7 @@ import { useStore } from "zustand";
 import { t } from "../../i18n";
 import { dismissToast, toasts } from "../stores/toasts";
 import { announcer } from "./announce";
+import { type HelpTopic, useHelp } from "./Help";
 
 export function LoadingSpinner({ label }: { label?: string }) {
   return (
@@ -65,18 +66,24 @@ export function Dialog({
   onClose,
   children,
   className,
+  help,
 }: {
   title: string;
   onClose: () => void;
   children: ReactNode;
   className?: string;
+  help?: HelpTopic;
 }) {
+  const { button, text } = useHelp(help, title);
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
   // Closed before React takes it out of the page: only then the browser gives the focus back.
   useLayoutEffect(() => {
     const dialog = element.current!;
     if (!dialog.open) dialog.showModal();
+    // Where there is something to write, one writes at once; on a phone that would bring up the keyboard.
+    if (!matchMedia("(pointer: coarse)").matches)
+      dialog.querySelector<HTMLElement>("input:not([type=checkbox], [type=radio]), textarea")?.focus();
     return () => dialog.close();
   }, []);
   return (
@@ -92,11 +99,15 @@ export function Dialog({
     >
       <header>
         <h2 id={heading}>{title}</h2>
+        {button}
         <IconButton label={t("close")} onClick={onClose}>
           <X />
         </IconButton>
       </header>
-      <div className="body">{children}</div>
+      <div className="body">
+        {text}
+        {children}
+      </div>
     </dialog>
   );
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What nobody said: the server tells by kind and ids what has changed, the words are made here.
-import { formatList, has, plural, t } from "../../i18n";
+import { has, plural, t } from "../../i18n";
+import { clockText } from "./times";
 
 type System = {
   system_type?: string;
@@ -24,7 +25,7 @@ export function systemText(metadata: unknown, people: Record<string, { name: str
   const targets = what.targets?.length ? what.targets : what.target ? [what.target] : [];
   const values = {
     actor: what.actor ? name(what.actor) : "",
-    target: formatList(targets.map(name)),
+    target: targets.map(name),
     name: what.name ?? "",
     role: roleName(what.role),
     time: what.seconds ? duration(what.seconds) : "",
@@ -42,6 +43,15 @@ function formOf(what: System): string {
   if (type === "disappearing_changed" && !what.seconds) return `${type}.off`;
   if (type === "description_changed" && !what.description) return `${type}.none`;
   return type;
+}
+
+/** How a call went, or goes. Null: no words fit. */
+export function callText(metadata: unknown): string | null {
+  const call = (metadata ?? {}) as { call_type?: string; status?: string; duration_seconds?: number | null };
+  const isTimed = typeof call.duration_seconds === "number";
+  const how = call.status === "ended" && !isTimed ? "elsewhere" : call.status;
+  const key = [`calls.${call.call_type}.${how}`, `calls.${call.call_type}`].find(has);
+  return key && has(key) ? t(key, { time: clockText(call.duration_seconds ?? 0) }) : null;
 }
 
 function roleName(role: string | undefined): string {

@@ -1,41 +1,39 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Files of a message: pictures and videos, sounds, and what can only be saved.
-import { Download, ExternalLink, FileIcon, Pause, Play } from "lucide-react";
-import { lazy, Suspense, useRef, useState } from "react";
+import { Download, ExternalLink, FileIcon, Lock, Pause, Play, TriangleAlert } from "lucide-react";
+import { type FormEvent, lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { fileState } from "../../client/files";
+import { Problem } from "../../client/problem";
 import type { Row } from "../../client/thread";
 import type { File as StoredFile } from "../../client/types";
-import { t } from "../../i18n";
-import { messenger } from "../client";
+import { formatFull, t } from "../../i18n";
+import { attempt, messenger, useOffers } from "../client";
+import { clockText, sizeText } from "../shared/times";
+import { showToast } from "../stores/toasts";
 
 const MediaViewer = lazy(() => import("./MediaViewer"));
 const WIDTH_MAX = 320; // pixels, as the style sheet has it
 const HEIGHT_MAX = 320;
 
-export function sizeText(bytes: number): string {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
-  const power = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  return new Intl.NumberFormat(document.documentElement.lang, {
-    style: "unit",
-    unit: units[power],
-    maximumFractionDigits: power > 1 ? 1 : 0,
-  }).format(bytes / 1000 ** power);
-}
-
 /** Links last an hour: FILE, with new ones once they are needed and were refused. */
 export function useFile(file: StoredFile): [StoredFile, () => void] {
   const [fresh, setFresh] = useState<StoredFile | null>(null);
-  const asked = useRef(false);
-  const renew = () => {
-    if (asked.current) return;
-    asked.current = true;
+  const asked = useRef<string | null>(null);
+  const renew = useCallback(() => {
+    const links = file.download_url ?? file.status;
+    if (asked.current === links) return; // these were refused before: it is not the links
+    if (file.download_url) asked.current = links;
     messenger.rest.file(file.id).then(setFresh, () => {});
-  };
-  return [fresh ?? file, renew];
+  }, [file]);
+  return [fresh && !file.is_password_protected ? fresh : file, renew];
 }
 
 export function Attachments({ message }: { message: Row }) {
   const [shown, setShown] = useState<number | null>(null);
-  const files = message.attachments ?? [];
+  const [opened, setOpened] = useState<Record<string, string>>({}); // links that passwords have got
+  const files = (message.attachments ?? []).map((file) =>
+    file.download_url || !opened[file.id] ? file : { ...file, download_url: opened[file.id]! },
+  );
   const viewable = files.filter((file) => isViewable(file));
   return (
     <div className="attachments">
@@ -43,9 +41,13 @@ export function Attachments({ message }: { message: Row }) {
         isViewable(file) ? (
           <MediaMessage key={file.id} file={file} onOpen={() => setShown(viewable.indexOf(file))} />
         ) : file.type === "audio" && file.download_url ? (
-          <VoiceMessage key={file.id} file={file} />
+          <VoiceMessage key={file.id} file={file} message={message} />
         ) : (
-          <FileMessage key={file.id} file={file} />
+          <FileMessage
+            key={file.id}
+            file={file}
+            onOpened={(link) => setOpened((before) => ({ ...before, [file.id]: link }))}
+          />
         ),
       )}
       <Suspense fallback={null}>
@@ -95,7 +97,7 @@ function bars(waveform: string | null): number[] {
   return [...atob(waveform)].map((character) => character.charCodeAt(0));
 }
 
-function VoiceMessage({ file: given }: { file: StoredFile }) {
+function VoiceMessage({ file: given, message }: { file: StoredFile; message: Row }) {
   const [file, renew] = useFile(given);
   const [playing, setPlaying] = useState(false);
   const [at, setAt] = useState(0);
@@ -108,81 +110,113 @@ function VoiceMessage({ file: given }: { file: StoredFile }) {
     else element.pause();
   };
   return (
-    <div className="voice">
-      <audio
-        ref={audio}
-        src={file.download_url ?? undefined}
-        preload="none"
-        onPlay={() => setPlaying(true)}
-        onPause={() => setPlaying(false)}
-        onEnded={() => setAt(0)}
-        onError={renew}
-        onTimeUpdate={(event) => setAt(event.currentTarget.currentTime / (event.currentTarget.duration || 1))}
-      >
-        <track kind="captions" />
-      </audio>
-      <button
-        type="button"
-        className="icon"
-        aria-label={t(playing ? "voice.pause" : "voice.play")}
-        onClick={toggle}
-      >
-        {playing ? <Pause /> : <Play />}
-      </button>
-      <span className="wave" aria-hidden="true">
-        {levels.map((level, i) => (
-          <i
-            // biome-ignore lint/suspicious/noArrayIndexKey: a place in the sound is its number
-            key={i}
-            className={i / levels.length < at ? "heard" : ""}
-            style={{ height: `${15 + (level / 255) * 85}%` }}
-          />
-        ))}
-      </span>
-      <input
-        type="range"
-        className="seek"
-        min="0"
-        max="1"
-        step="0.01"
-        value={at}
-        aria-label={t("voice.position")}
-        onChange={(event) => {
-          const element = audio.current!;
-          if (element.duration) element.currentTime = Number(event.target.value) * element.duration;
-        }}
-      />
-      <span>{seconds > 0 ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : ""}</span>
-    </div>
+    <>
+      <div className="voice">
+        <audio
+          ref={audio}
+          src={file.download_url ?? undefined}
+          preload="none"
+          onPlay={() => setPlaying(true)}
+          onPause={() => setPlaying(false)}
+          onEnded={() => setAt(0)}
+          onError={renew}
+          onTimeUpdate={(event) =>
+            setAt(event.currentTarget.currentTime / (event.currentTarget.duration || 1))
+          }
+        >
+          <track kind="captions" />
+        </audio>
+        <button
+          type="button"
+          className="icon"
+          aria-label={t(playing ? "voice.pause" : "voice.play")}
+          onClick={toggle}
+        >
+          {playing ? <Pause /> : <Play />}
+        </button>
+        <span className="wave" aria-hidden="true">
+          {levels.map((level, i) => (
+            <i
+              // biome-ignore lint/suspicious/noArrayIndexKey: a place in the sound is its number
+              key={i}
+              className={i / levels.length < at ? "heard" : ""}
+              style={{ height: `${15 + (level / 255) * 85}%` }}
+            />
+          ))}
+        </span>
+        <input
+          type="range"
+          className="seek"
+          min="0"
+          max="1"
+          step="0.01"
+          value={at}
+          aria-label={t("voice.position")}
+          onChange={(event) => {
+            const element = audio.current!;
+            if (element.duration) element.currentTime = Number(event.target.value) * element.duration;
+          }}
+        />
+        <span>{seconds > 0 ? clockText(seconds) : ""}</span>
+      </div>
+      {message.message_type === "voice" && !message.pending ? <Transcript message={message} /> : null}
+    </>
   );
 }
 
-function FileMessage({ file: given }: { file: StoredFile }) {
-  const [file, renew] = useFile(given);
-  const isElsewhere = file.status === "remote" && file.remote_url?.startsWith("https://");
-  const about = [
-    file.size ? sizeText(file.size) : "",
-    isElsewhere ? t("file.elsewhere", { host: file.url_host ?? "" }) : "",
-  ]
-    .filter(Boolean)
-    .join(", ");
-  const link = isElsewhere ? file.remote_url : file.download_url;
-  if (file.status === "removed" || !link) {
+type Spoken = { status: string; text?: string | null; language?: string | null };
+
+/** What is said, in writing, once somebody has asked for it. */
+function Transcript({ message }: { message: Row }) {
+  const isOffered = useOffers("transcription");
+  const [asked, setAsked] = useState<Spoken | null>(null);
+  const known = (message.metadata as { transcription?: Spoken } | null)?.transcription;
+  const spoken = known?.status === "complete" ? known : (asked ?? known);
+  const ask = () =>
+    void attempt(async () => {
+      setAsked({ status: "pending" });
+      try {
+        setAsked(await messenger.needing("transcription", () => messenger.rest.transcribe(message.id)));
+      } catch (error) {
+        setAsked(null);
+        if (!(error instanceof Problem && error.code === "forbidden")) throw error;
+        showToast(t("translation.forbidden"));
+      }
+    });
+  // What was asked for has come, or could not be had.
+  useEffect(() => {
+    if (known?.status === "failed") setAsked(null);
+  }, [known]);
+  if (spoken?.status === "complete") {
     return (
-      <p className="file">
-        <FileIcon aria-hidden="true" />
-        <span className="text">
-          <bdi className="name">{file.filename}</bdi>
-          <span>{t(file.status === "removed" ? "file.removed" : "file.processing")}</span>
-        </span>
-        {file.status === "removed" ? null : (
-          <button type="button" onClick={renew}>
-            {t("retry")}
-          </button>
-        )}
+      <p className="body transcript" dir="auto" lang={spoken.language ?? undefined}>
+        {spoken.text || t("voice.text.none")}
       </p>
     );
   }
+  if (spoken?.status === "pending") return <p role="status">{t("voice.text.pending")}</p>;
+  if (!isOffered) return null;
+  return (
+    <button type="button" className="plain" onClick={ask}>
+      {t(spoken?.status === "failed" ? "voice.text.again" : "voice.text")}
+    </button>
+  );
+}
+
+type Opened = (link: string) => void;
+
+function FileMessage({ file: given, onOpened }: { file: StoredFile; onOpened: Opened }) {
+  const [file, renew] = useFile(given);
+  const state = fileState(file);
+  if (state === "locked") return <LockedFile file={file} onOpened={onOpened} />;
+  const isElsewhere = state === "remote" && file.remote_url?.startsWith("https://");
+  const link = isElsewhere ? file.remote_url : state === "ready" ? file.download_url : null;
+  if (!link) return <WithheldFile file={file} state={state} renew={renew} />;
+  const about = [
+    file.size ? sizeText(file.size) : "",
+    isElsewhere ? t("file.elsewhere", { host: file.url_host ?? "" }) : "",
+    file.expires_at ? t("file.until", { time: formatFull(file.expires_at) }) : "",
+  ];
   return (
     <a
       className="file"
@@ -194,8 +228,79 @@ function FileMessage({ file: given }: { file: StoredFile }) {
       {isElsewhere ? <ExternalLink aria-hidden="true" /> : <Download aria-hidden="true" />}
       <span className="text">
         <bdi className="name">{file.filename}</bdi>
-        <span>{about}</span>
+        <span>{about.filter(Boolean).join(", ")}</span>
       </span>
     </a>
+  );
+}
+
+const PASSING = ["processing", "pending"];
+const LOOK_AGAIN = 5_000;
+
+/** There is nothing to be had, and why. What passes is looked at again by itself, as long as it is in sight. */
+function WithheldFile({ file, state, renew }: { file: StoredFile; state: string; renew: () => void }) {
+  const passes = PASSING.includes(state);
+  useEffect(() => {
+    if (!passes || !file) return;
+    const timer = setTimeout(renew, LOOK_AGAIN);
+    return () => clearTimeout(timer);
+  }, [passes, file, renew]);
+  return (
+    <p className="file">
+      {passes ? <FileIcon aria-hidden="true" /> : <TriangleAlert aria-hidden="true" />}
+      <span className="text">
+        <bdi className="name">{file.filename}</bdi>
+        <span>{t(`file.${state}` as "file.processing")}</span>
+      </span>
+      {passes ? (
+        <button type="button" onClick={renew}>
+          {t("retry")}
+        </button>
+      ) : null}
+    </p>
+  );
+}
+
+function LockedFile({ file, onOpened }: { file: StoredFile; onOpened: Opened }) {
+  const [password, setPassword] = useState("");
+  const [isWrong, setWrong] = useState(false);
+  const open = (event: FormEvent) => {
+    event.preventDefault();
+    void attempt(async () => {
+      try {
+        onOpened((await messenger.rest.unlockFile(file.id, password)).download_url);
+      } catch (error) {
+        if (!(error instanceof Problem && error.status === 403)) throw error;
+        setWrong(true);
+      }
+    });
+  };
+  return (
+    <form className="file locked" onSubmit={open}>
+      <Lock aria-hidden="true" />
+      <span className="text">
+        <bdi className="name">{file.filename}</bdi>
+        <label>
+          {t("file.password")}
+          <input
+            type="password"
+            value={password}
+            autoComplete="off"
+            required
+            aria-invalid={isWrong || undefined}
+            onChange={(event) => {
+              setPassword(event.target.value);
+              setWrong(false);
+            }}
+          />
+        </label>
+        {isWrong ? (
+          <span role="alert" className="problem">
+            {t("file.password.wrong")}
+          </span>
+        ) : null}
+      </span>
+      <button type="submit">{t("file.open")}</button>
+    </form>
   );
 }

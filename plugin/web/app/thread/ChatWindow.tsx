@@ -11,6 +11,7 @@ import { MessageList } from "./MessageList";
 import { RequestBar } from "./RequestBar";
 import { TypingIndicator } from "./TypingIndicator";
 
+const ThreadPanel = lazy(() => import("./ThreadPanel"));
 const InfoPanel = lazy(() => import("../groups/InfoPanel"));
 
 export type ComposerMode =
@@ -24,6 +25,7 @@ export function ChatWindow({ id, message, info }: Properties) {
   const conversation = useMessaging((state) => state.conversations[id]);
   const [problem, setProblem] = useState<string | null>(null);
   const [mode, setMode] = useState<ComposerMode>({ kind: "new" });
+  const [thread, setThread] = useState<string | null>(null);
 
   useEffect(() => {
     let gone = false;
@@ -50,12 +52,13 @@ export function ChatWindow({ id, message, info }: Properties) {
   }
   return (
     <div className="chat">
-      <ChatHeader conversation={conversation} />
+      <ChatHeader conversation={conversation} onThread={setThread} />
       <MessageList
         conversation={conversation}
         jumpTo={message}
         onReply={(m) => setMode({ kind: "reply", message: m })}
         onEdit={(m) => setMode({ kind: "edit", message: m })}
+        onThread={setThread}
       />
       <TypingIndicator conversation={conversation} />
       {conversation.request === "pending" || conversation.blocked ? (
@@ -69,6 +72,16 @@ export function ChatWindow({ id, message, info }: Properties) {
           onEditLast={() => editLast(id, setMode)}
         />
       )}
+      {thread && !info ? (
+        <Suspense fallback={null}>
+          <ThreadPanel
+            key={thread}
+            conversation={conversation}
+            root={thread}
+            onClose={() => setThread(null)}
+          />
+        </Suspense>
+      ) : null}
       {info ? (
         <Suspense fallback={null}>
           <InfoPanel conversation={conversation} onClose={() => go(`/c/${id}`, true)} />

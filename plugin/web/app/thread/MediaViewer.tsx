@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { ChevronLeft, ChevronRight, Download } from "lucide-react";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import type { File as StoredFile } from "../../client/types";
 import { t } from "../../i18n";
 import { Dialog, IconButton } from "../shared/small";
@@ -53,15 +53,7 @@ function Medium({ file: given }: { file: StoredFile }) {
   return (
     <>
       {file.type === "video" ? (
-        <video
-          src={file.download_url!}
-          poster={file.thumbnail_url ?? undefined}
-          controls
-          playsInline
-          onError={renew}
-        >
-          <track kind="captions" />
-        </video>
+        <Video file={file} renew={renew} />
       ) : (
         <img src={file.download_url!} alt={file.filename} onError={renew} />
       )}
@@ -70,5 +62,50 @@ function Medium({ file: given }: { file: StoredFile }) {
         {t("file.save")}
       </a>
     </>
+  );
+}
+
+const HLS = "application/vnd.apple.mpegurl";
+
+/** In pieces if there are any, so that it begins at once: by the browser, else by a player of ours; else as one file. */
+function Video({ file, renew }: { file: StoredFile; renew: () => void }) {
+  const element = useRef<HTMLVideoElement>(null);
+  const { stream_url: stream, download_url: whole } = file;
+  useEffect(() => {
+    const video = element.current!;
+    let isGone = false;
+    let end: (() => void) | null = null;
+    const asFile = () => {
+      video.removeAttribute("crossorigin");
+      if (!isGone) video.src = whole!;
+    };
+    if (!stream) asFile();
+    else if (video.canPlayType(HLS)) {
+      video.crossOrigin = "anonymous"; // else a browser takes no pieces from another host; that lets all pages read them
+      video.src = stream;
+      video.addEventListener("error", asFile, { once: true });
+    } else {
+      import("./hls")
+        .then(({ playStream }) => {
+          if (isGone) return;
+          end = playStream(video, stream, asFile);
+          if (!end) asFile();
+        })
+        .catch(asFile);
+    }
+    return () => {
+      isGone = true;
+      video.removeEventListener("error", asFile);
+      end?.();
+      video.removeAttribute("src");
+    };
+  }, [stream, whole]);
+  const onError = () => {
+    if (element.current?.getAttribute("src") === whole) renew();
+  };
+  return (
+    <video ref={element} poster={file.thumbnail_url ?? undefined} controls playsInline onError={onError}>
+      <track kind="captions" />
+    </video>
   );
 }

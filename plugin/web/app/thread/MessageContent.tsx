@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a message says. No HTML is made of it, ever: text is text, and links and mentions are elements around parts of it.
-import { LinkifyIt } from "linkify-it";
 import { memo, type ReactNode } from "react";
+import { useStore } from "zustand";
 import type { Row } from "../../client/thread";
-import { plural, t } from "../../i18n";
+import { languageName, plural, t } from "../../i18n";
 import { attempt, messenger, useMessaging } from "../client";
+import { LinkCard } from "../shared/LinkCard";
+import { findLinks } from "../shared/links";
+import { wordsOf } from "../shared/preview";
+import { translationKey, translations } from "../stores/translations";
 
-const linkify = new LinkifyIt();
-linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
-type Link = { index: number; lastIndex: number; url: string; text: string; schema: string };
 type Mention = { user_id?: string; start: number; end: number };
 type Mark = { start: number; end: number; make: (text: string, key: number) => ReactNode };
-
-const SAFE = new Set(["http:", "https:", "mailto:", "xmpp:", "geo:", "tel:"]);
 
 export const MessageContent = memo(function MessageContent({ message }: { message: Row }) {
   if (message.deleted_at) return <p className="body deleted">{t("thread.deleted")}</p>;
@@ -21,16 +20,37 @@ export const MessageContent = memo(function MessageContent({ message }: { messag
     return <Poll message={message} poll={metadata.poll} />;
   if (message.message_type === "location" && metadata.location) return <Location place={metadata.location} />;
   if (!message.content && message.attachments?.length) return null;
-  const text = message.content ?? t("message.unknown");
+  const text = wordsOf(message);
   const isOnlyEmoji =
     /^(\p{Extended_Pictographic}|\p{Emoji_Component}|\u200d|\ufe0f|\s){1,12}$/u.test(text) &&
     /\p{Extended_Pictographic}/u.test(text);
   return (
-    <p className={`body ${isOnlyEmoji ? "large" : ""}`} dir="auto">
-      {marked(text, message.mentions as Mention[])}
-    </p>
+    <>
+      <p className={`body ${isOnlyEmoji ? "large" : ""}`} dir="auto">
+        {marked(text, message.mentions as Mention[])}
+      </p>
+      {message.link_preview ? <LinkCard preview={message.link_preview} /> : null}
+      <Translated message={message} />
+    </>
   );
 });
+
+function Translated({ message }: { message: Row }) {
+  const found = useStore(translations, (all) => all[translationKey(message)]);
+  if (!found) return null;
+  const language = found.source_language ? languageName(found.source_language) : null;
+  return (
+    <div className="translated">
+      <p className="note">
+        {language ? t("translation.from", { language }) : t("translation.title")}
+        {found.provider ? ` · ${found.provider}` : ""}
+      </p>
+      <p className="body" dir="auto" lang={found.language}>
+        {found.content}
+      </p>
+    </div>
+  );
+}
 
 function marked(text: string, mentions: Mention[]): ReactNode[] {
   const marks = [...links(text), ...mentionMarks(text, mentions)].sort((a, b) => a.start - b.start);
@@ -46,7 +66,7 @@ function marked(text: string, mentions: Mention[]): ReactNode[] {
 }
 
 function links(text: string): Mark[] {
-  return (linkify.match(text) ?? []).filter(isSafe).map((link) => ({
+  return findLinks(text).map((link) => ({
     start: link.index,
     end: link.lastIndex,
     make: (shown, key) => (
@@ -55,14 +75,6 @@ function links(text: string): Mark[] {
       </a>
     ),
   }));
-}
-
-function isSafe(link: Link): boolean {
-  try {
-    return SAFE.has(new URL(link.url).protocol);
-  } catch {
-    return false;
-  }
 }
 
 /** Mentions count in code points, strings in code units. */
@@ -153,7 +165,10 @@ function Location({ place }: { place: Place }) {
         target="_blank"
         rel="noopener noreferrer"
       >
-        📍 {label ?? t("message.location")} ({lat.toFixed(4)}, {lon.toFixed(4)})
+        📍 <bdi>{label ?? t("message.location")}</bdi>{" "}
+        <bdi dir="ltr">
+          ({lat.toFixed(4)}, {lon.toFixed(4)})
+        </bdi>
       </a>
     </p>
   );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who has read a message, what it said before, and where to forward it.
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { titleOf } from "../../client/MessagingState";
 import type { Message } from "../../client/types";
 import { formatFull, t } from "../../i18n";
@@ -9,17 +9,15 @@ import { attempt, messenger, useMessaging } from "../client";
 import { useConversations } from "../hooks";
 import { Dialog, LoadingSpinner } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
-import { showToast } from "../stores/toasts";
 
 type Properties = { message: Message; onClose: () => void };
 
 export default function MessageDialog({
   what,
   ...properties
-}: Properties & { what: "info" | "history" | "forward" | "report" }) {
+}: Properties & { what: "info" | "history" | "forward" }) {
   if (what === "info") return <Receipts {...properties} />;
   if (what === "history") return <Versions {...properties} />;
-  if (what === "report") return <Report {...properties} />;
   return <ForwardTo {...properties} />;
 }
 
@@ -67,49 +65,6 @@ function Versions({ message, onClose }: Properties) {
           </li>
         ))}
       </ol>
-    </Dialog>
-  );
-}
-
-const REASONS = ["spam", "harassment", "nsfw", "illegal", "other"] as const;
-
-function Report({ message, onClose }: Properties) {
-  const [reason, setReason] = useState<string>("spam");
-  const [comment, setComment] = useState("");
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void attempt(async () => {
-      await messenger.rest.report(message.id, reason, comment.trim() || null);
-      showToast(t("report.sent"));
-      onClose();
-    });
-  };
-  return (
-    <Dialog title={t("report.title")} onClose={onClose}>
-      <form onSubmit={submit}>
-        <label>
-          {t("report.reason")}
-          <select value={reason} onChange={(event) => setReason(event.target.value)}>
-            {REASONS.map((name) => (
-              <option key={name} value={name}>
-                {t(`report.${name}`)}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          {t("report.comment")}
-          <textarea
-            value={comment}
-            rows={3}
-            maxLength={500}
-            onChange={(event) => setComment(event.target.value)}
-          />
-        </label>
-        <button type="submit" className="primary">
-          {t("report.send")}
-        </button>
-      </form>
     </Dialog>
   );
 }

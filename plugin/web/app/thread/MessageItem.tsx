@@ -11,21 +11,25 @@ import {
   TriangleAlert,
 } from "lucide-react";
 import { lazy, memo, Suspense, useState } from "react";
+import { useStore } from "zustand";
 import { isOwn } from "../../client/MessagingState";
 import type { Row } from "../../client/thread";
 import type { Conversation, Message } from "../../client/types";
-import { formatFull, formatTime, plural, t } from "../../i18n";
-import { attempt, explainCode, messenger, useMessaging } from "../client";
+import { formatFull, formatNumber, formatTime, plural, t } from "../../i18n";
+import { attempt, explainCode, messenger, useMessaging, useOffers } from "../client";
 import { go, threadPath } from "../routes";
 import { Menu } from "../shared/Menu";
 import { previewOf, previewOfQuote } from "../shared/preview";
 import { IconButton } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
+import { translationKey, translations } from "../stores/translations";
 import { Attachments } from "./Attachments";
-import { messageActions } from "./actions";
+import { type MessageDialogName, messageActions } from "./actions";
 import { MessageContent } from "./MessageContent";
 
 const EmojiPicker = lazy(() => import("../composer/EmojiPicker"));
+const ReportDialog = lazy(() => import("./ReportDialog"));
+const FileOptions = lazy(() => import("./FileOptions"));
 const MessageDialog = lazy(() => import("./MessageDialog"));
 
 type Properties = {
@@ -37,14 +41,19 @@ type Properties = {
   count: number;
   onReply: (message: Message) => void;
   onEdit: (message: Message) => void;
+  onThread: (root: string) => void;
 };
 
 export const MessageItem = memo(function MessageItem(properties: Properties) {
-  const { message, conversation, isFirst, isLast, position, count, onReply, onEdit } = properties;
+  const { message, conversation, isFirst, isLast, position, count, onReply, onEdit, onThread } = properties;
   const me = useMessaging((state) => state.me);
   const isStarred = useMessaging((state) => state.starred[message.id] ?? false);
   useMessaging((state) => (message.message_type === "system" ? state.people : null)); // whom it names
-  const [dialog, setDialog] = useState<"react" | "info" | "history" | "forward" | "report" | null>(null);
+  const [dialog, setDialog] = useState<MessageDialogName | null>(null);
+  useOffers("translation"); // the menu offers it, or does not
+  useStore(translations, (all) => all[translationKey(message)]);
+  const reacts = useOffers("reactions");
+  const replies = useOffers("messages");
   const own = isOwn(message, me);
   const label = `${own ? t("you") : (message.sender?.name ?? "")}: ${previewOf(message)}, ${formatTime(message.created_at)}`;
 
@@ -63,10 +72,8 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
       </article>
     );
   }
-  const actions =
-    message.pending || message.deleted_at
-      ? []
-      : messageActions({ message, conversation, me, isStarred, onReply, onEdit, onDialog: setDialog });
+  const actions = () =>
+    messageActions({ message, conversation, me, isStarred, onReply, onEdit, onThread, onDialog: setDialog });
   return (
     <article
       className={`message ${own ? "own" : ""} ${isFirst ? "first" : ""} ${isLast ? "last" : ""} ${message.pending ?? ""}`}
@@ -107,17 +114,26 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
           {message.quote ? <QuotedMessage message={message} conversation={conversation} /> : null}
           {message.attachments?.length && !message.deleted_at ? <Attachments message={message} /> : null}
           <MessageContent message={message} />
+          {message.thread_id ? (
+            <button type="button" className="plain" onClick={() => onThread(message.thread_id!)}>
+              {t("threads.show")}
+            </button>
+          ) : null}
           <Footer message={message} own={own} isStarred={isStarred} />
           {message.pending === "failed" ? <Failed message={message} /> : null}
         </div>
-        {actions.length > 0 ? (
+        {!message.pending && !message.deleted_at ? (
           <div className="tools">
-            <IconButton label={t("message.reply")} onClick={() => onReply(message)}>
-              <Reply />
-            </IconButton>
-            <IconButton label={t("message.react")} onClick={() => setDialog("react")}>
-              <SmilePlus />
-            </IconButton>
+            {replies ? (
+              <IconButton label={t("message.reply")} onClick={() => onReply(message)}>
+                <Reply />
+              </IconButton>
+            ) : null}
+            {reacts ? (
+              <IconButton label={t("message.react")} onClick={() => setDialog("react")}>
+                <SmilePlus />
+              </IconButton>
+            ) : null}
             <Menu label={t("message.actions")} icon={<MoreHorizontal />} items={actions} />
           </div>
         ) : null}
@@ -132,6 +148,10 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
               void attempt(() => messenger.react(message, emoji));
             }}
           />
+        ) : dialog === "report" ? (
+          <ReportDialog what={{ message_id: message.id }} message={message} onClose={() => setDialog(null)} />
+        ) : dialog === "files" ? (
+          <FileOptions files={message.attachments} onClose={() => setDialog(null)} />
         ) : dialog ? (
           <MessageDialog what={dialog} message={message} onClose={() => setDialog(null)} />
         ) : null}
@@ -143,6 +163,11 @@ export const MessageItem = memo(function MessageItem(properties: Properties) {
 function QuotedMessage({ message, conversation }: { message: Message; conversation: Conversation }) {
   const quote = message.quote!;
   const sender = conversation.participants.find(({ user }) => user.id === quote.sender_id)?.user.name ?? "";
+  const known = useMessaging((state) =>
+    quote.message_type === "call"
+      ? state.messages[conversation.id]?.items.find(({ id }) => id === quote.message_id)
+      : undefined,
+  );
   return (
     <button
       type="button"
@@ -151,7 +176,7 @@ function QuotedMessage({ message, conversation }: { message: Message; conversati
     >
       <span className="hidden">{t("message.quoted")}</span>
       <bdi className="sender">{sender}</bdi>
-      <bdi className="preview">{previewOfQuote(quote)}</bdi>
+      <bdi className="preview">{previewOfQuote(quote, known)}</bdi>
     </button>
   );
 }
@@ -215,7 +240,7 @@ function Reactions({ message }: { message: Row }) {
           aria-label={plural("message.reaction", reaction.count, { emoji: reaction.emoji })}
           onClick={() => void attempt(() => messenger.react(message, reaction.emoji))}
         >
-          {reaction.emoji} {reaction.count > 1 ? reaction.count : ""}
+          {reaction.emoji} {reaction.count > 1 ? formatNumber(reaction.count) : ""}
         </button>
       ))}
     </div>

@@ -5,18 +5,22 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown } from "lucide-react";
 import {
   type KeyboardEvent,
+  type RefObject,
   useCallback,
   useEffect,
   useLayoutEffect,
   useMemo,
+  useReducer,
   useRef,
   useState,
 } from "react";
 import { isOwn } from "../../client/MessagingState";
+import type { Messages } from "../../client/thread";
 import type { Conversation, Message } from "../../client/types";
 import { formatDay, plural, t } from "../../i18n";
 import { attempt, messenger, useMessaging } from "../client";
 import { useMessages } from "../hooks";
+import { go, threadPath } from "../routes";
 import { announce } from "../shared/announce";
 import { previewOf } from "../shared/preview";
 import { EmptyState, LoadingSpinner } from "../shared/small";
@@ -31,6 +35,7 @@ type Properties = {
   jumpTo: string | null;
   onReply: (message: Message) => void;
   onEdit: (message: Message) => void;
+  onThread: (root: string) => void;
 };
 
 /** Where unread messages began when the conversation was opened. */
@@ -43,12 +48,57 @@ function useUnreadLine(conversation: Conversation): number | null {
   return line;
 }
 
-export function MessageList({ conversation, jumpTo, onReply, onEdit }: Properties) {
+/** The keyboard of a phone, a longer draft, another width: who was at the end stays there. */
+function useStay(
+  scroller: RefObject<HTMLDivElement>,
+  isShown: boolean,
+  atEnd: boolean,
+  virtual: { scrollToEnd: () => void },
+): void {
+  const stays = useRef(atEnd);
+  stays.current = atEnd;
+  useEffect(() => {
+    const element = scroller.current;
+    if (!isShown || !element) return;
+    let before = `${element.clientWidth} ${element.clientHeight}`;
+    const observer = new ResizeObserver(() => {
+      const now = `${element.clientWidth} ${element.clientHeight}`;
+      if (now !== before && stays.current) virtual.scrollToEnd();
+      before = now;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [scroller, isShown, virtual]);
+}
+
+/** Reads out what is new, and tells that it was seen; the count may come later than the messages. */
+function useSeen(id: string, thread: Messages, atEnd: boolean, unread: number): void {
+  const me = useMessaging((state) => state.me);
+  const newest = thread.items[thread.items.length - 1];
+  const known = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (!newest || !thread.loaded) return;
+    if (known.current && known.current !== newest.id && !isOwn(newest, me)) {
+      announce(t("thread.announce", { name: newest.sender?.name ?? "", text: previewOf(newest) }));
+    }
+    known.current = newest.id;
+    if (atEnd && !thread.hasNewer && unread > 0) messenger.see(id);
+  }, [newest, thread.loaded, thread.hasNewer, atEnd, id, me, unread]);
+  useEffect(() => {
+    const look = () => {
+      if (atEnd && !thread.hasNewer) messenger.see(id);
+    };
+    window.addEventListener("focus", look);
+    return () => window.removeEventListener("focus", look);
+  }, [atEnd, thread.hasNewer, id]);
+}
+
+export function MessageList({ conversation, jumpTo, onReply, onEdit, onThread }: Properties) {
   const { id } = conversation;
   const { thread, loadOlder, loadNewer } = useMessages(id);
-  const me = useMessaging((state) => state.me);
   const scroller = useRef<HTMLDivElement>(null);
   const line = useUnreadLine(conversation);
+  const [hadUnread] = useState(conversation.unread_count > 0);
   const rows = useMemo(() => threadRows(thread.items, line), [thread.items, line]);
   const [atEnd, setAtEnd] = useState(true);
   const busy = useRef(false);
@@ -59,7 +109,7 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit }: Propertie
     getItemKey: (index) => rows[index]!.key,
     overscan: 10,
     anchorTo: "end",
-    followOnAppend: true,
+    followOnAppend: !thread.hasNewer, // to the end of a piece one would go on and on, until all of it is loaded
     scrollEndThreshold: AT_END,
     paddingStart: 8,
     paddingEnd: 8,
@@ -68,17 +118,23 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit }: Propertie
   const first = items[0]?.index ?? 0;
   const last = items[items.length - 1]?.index ?? 0;
 
+  const [pages, nextPage] = useReducer((n: number) => n + 1, 0);
   const fetchMore = useCallback(async (load: () => Promise<void>) => {
     if (busy.current) return;
     busy.current = true;
-    await load().catch(() => {});
+    const isLoaded = await load().then(
+      () => true,
+      () => false,
+    );
     busy.current = false;
+    if (isLoaded) nextPage(); // who is at the very beginning still needs more
   }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each page is looked behind, also where the rows in sight are the same
   useEffect(() => {
     if (!thread.loaded) return;
     if (thread.hasOlder && first < AHEAD) void fetchMore(loadOlder);
     else if (thread.hasNewer && last > rows.length - AHEAD) void fetchMore(loadNewer);
-  }, [thread, first, last, rows.length, fetchMore, loadOlder, loadNewer]);
+  }, [thread, first, last, rows.length, fetchMore, loadOlder, loadNewer, pages]);
 
   // Opened: at the end, or at the line where unread messages begin, or at what was jumped to.
   const placed = useRef<string | null>(null);
@@ -94,31 +150,26 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit }: Propertie
     if (jumpTo && target < 0) return;
     placed.current = jumpTo ?? "end";
     if (target >= 0) virtual.scrollToIndex(target, { align: jumpTo ? "center" : "start" });
+    else if (hadUnread && thread.hasNewer)
+      virtual.scrollToIndex(0, { align: "start" }); // nothing was ever read here
     else virtual.scrollToEnd();
     if (jumpTo) setTimeout(() => document.getElementById(`m-${jumpTo}`)?.focus(), 100);
-  }, [rows, jumpTo, thread.loaded, virtual]);
+  }, [rows, jumpTo, thread.loaded, thread.hasNewer, hadUnread, virtual]);
 
-  // Read out what is new, and tell that it was seen.
-  const newest = thread.items[thread.items.length - 1];
-  const known = useRef<string | undefined>(undefined);
-  useEffect(() => {
-    if (!newest || !thread.loaded) return;
-    if (known.current && known.current !== newest.id && !isOwn(newest, me)) {
-      announce(t("thread.announce", { name: newest.sender?.name ?? "", text: previewOf(newest) }));
-    }
-    known.current = newest.id;
-    if (atEnd && !thread.hasNewer) messenger.see(id);
-  }, [newest, thread.loaded, thread.hasNewer, atEnd, id, me]);
-  useEffect(() => {
-    const look = () => {
-      if (atEnd && !thread.hasNewer) messenger.see(id);
-    };
-    window.addEventListener("focus", look);
-    return () => window.removeEventListener("focus", look);
-  }, [atEnd, thread.hasNewer, id]);
-
+  useStay(scroller, rows.length > 0, atEnd, virtual);
   const unread = useMessaging((state) => state.unreadCounts[id] ?? 0);
+  useSeen(id, thread, atEnd, unread);
+
+  // Who says something wants to see it, wherever they were.
+  const newest = thread.items[thread.items.length - 1];
+  const said = newest?.pending ? newest.client_id : null;
+  useLayoutEffect(() => {
+    if (said) virtual.scrollToEnd();
+  }, [said, virtual]);
+
   const toEnd = () => {
+    placed.current = "end";
+    if (jumpTo) go(threadPath(id), true);
     if (thread.hasNewer) void attempt(() => messenger.loadNewest(id)).then(() => virtual.scrollToEnd());
     else virtual.scrollToEnd();
   };
@@ -161,6 +212,7 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit }: Propertie
                     count={thread.hasOlder || thread.hasNewer ? -1 : thread.items.length}
                     onReply={onReply}
                     onEdit={onEdit}
+                    onThread={onThread}
                   />
                 ) : (
                   <p className={`divider ${row.kind}`}>

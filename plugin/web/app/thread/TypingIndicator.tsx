@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import type { Conversation } from "../../client/types";
-import { formatList, plural } from "../../i18n";
+import { plural } from "../../i18n";
 import { useMessaging } from "../client";
 
 export function TypingIndicator({ conversation }: { conversation: Conversation }) {
@@ -10,9 +10,7 @@ export function TypingIndicator({ conversation }: { conversation: Conversation }
     .map(({ user }) => user.name);
   return (
     <p className="typing" aria-live="polite">
-      {typing && typing.length > 0
-        ? plural("thread.typing", names.length || 1, { names: formatList(names) })
-        : ""}
+      {typing && typing.length > 0 ? plural("thread.typing", names.length || 1, { names }) : ""}
     </p>
   );
 }

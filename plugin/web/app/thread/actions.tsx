@@ -6,20 +6,26 @@ import {
   Forward,
   History,
   Info,
+  Languages,
+  MessagesSquare,
   Pencil,
   Reply,
+  Settings2,
   SmilePlus,
   Star,
   StarOff,
   Trash,
   Trash2,
 } from "lucide-react";
-import { isOwn } from "../../client/MessagingState";
+import { isOwn, offers } from "../../client/MessagingState";
 import type { Conversation, Message, User } from "../../client/types";
 import { t } from "../../i18n";
 import { attempt, messenger } from "../client";
 import type { MenuItem } from "../shared/Menu";
+import { wordsOf } from "../shared/preview";
+import { translate, translationKey, translations, untranslate } from "../stores/translations";
 
+export type MessageDialogName = "react" | "info" | "history" | "forward" | "report" | "files";
 const EDIT_WITHIN = 15 * 60 * 1000;
 const DELETE_WITHIN = 60 * 60 * 1000;
 
@@ -30,7 +36,8 @@ type What = {
   isStarred: boolean;
   onReply: (message: Message) => void;
   onEdit: (message: Message) => void;
-  onDialog: (dialog: "react" | "info" | "history" | "forward" | "report") => void;
+  onThread: (root: string) => void;
+  onDialog: (dialog: MessageDialogName) => void;
 };
 
 function mayModerate(conversation: Conversation, me: User | null): boolean {
@@ -42,24 +49,42 @@ function mayModerate(conversation: Conversation, me: User | null): boolean {
 }
 
 export function messageActions(what: What): MenuItem[] {
-  const { message, conversation, me, isStarred, onReply, onEdit, onDialog } = what;
+  const { message, conversation, me, isStarred, onReply, onEdit, onThread, onDialog } = what;
   const own = isOwn(message, me);
   const age = Date.now() - Date.parse(message.created_at);
   const isText = message.message_type === "text";
+  const can = (name: string) => offers(messenger.state.getState(), name);
   const items: (MenuItem | null)[] = [
-    { label: t("message.reply"), icon: <Reply />, run: () => onReply(message) },
-    { label: t("message.react"), icon: <SmilePlus />, run: () => onDialog("react") },
-    own && isText && age < EDIT_WITHIN
+    can("messages") ? { label: t("message.reply"), icon: <Reply />, run: () => onReply(message) } : null,
+    can("messages")
+      ? {
+          label: t("threads.begin"),
+          icon: <MessagesSquare />,
+          run: () => onThread(message.thread_id ?? message.id),
+        }
+      : null,
+    can("reactions")
+      ? { label: t("message.react"), icon: <SmilePlus />, run: () => onDialog("react") }
+      : null,
+    own && isText && can("messages") && age < EDIT_WITHIN
       ? { label: t("message.edit"), icon: <Pencil />, run: () => onEdit(message) }
       : null,
     message.content
       ? {
           label: t("message.copy"),
           icon: <Copy />,
-          run: () => void navigator.clipboard.writeText(message.content!),
+          run: () => void navigator.clipboard.writeText(wordsOf(message)),
         }
       : null,
-    { label: t("message.forward"), icon: <Forward />, run: () => onDialog("forward") },
+    message.content && isText && can("translation") && !translations.getState()[translationKey(message)]
+      ? { label: t("translation.do"), icon: <Languages />, run: () => void translate(message) }
+      : null,
+    translations.getState()[translationKey(message)]
+      ? { label: t("translation.undo"), icon: <Languages />, run: () => untranslate(message) }
+      : null,
+    can("messages")
+      ? { label: t("message.forward"), icon: <Forward />, run: () => onDialog("forward") }
+      : null,
     {
       label: t(isStarred ? "message.unstar" : "message.star"),
       icon: isStarred ? <StarOff /> : <Star />,
@@ -68,6 +93,9 @@ export function messageActions(what: What): MenuItem[] {
     own ? { label: t("message.info"), icon: <Info />, run: () => onDialog("info") } : null,
     message.is_edited
       ? { label: t("message.history"), icon: <History />, run: () => onDialog("history") }
+      : null,
+    own && message.attachments?.some(({ status }) => status !== "removed" && status !== "remote")
+      ? { label: t("file.options"), icon: <Settings2 />, run: () => onDialog("files") }
       : null,
     own ? null : { label: t("message.report"), icon: <Flag />, run: () => onDialog("report") },
     {

@@ -10,13 +10,22 @@ export type ThreadRow =
   | { kind: "unread"; key: string }
   | { kind: "message"; key: string; message: Row; isFirst: boolean; isLast: boolean; number: number };
 
+// All rows are made again for each page and message that comes, and to read a time takes longer than anything else in that.
+const times = new WeakMap<Row, { at: number; day: string }>();
+
+function timeOf(row: Row): { at: number; day: string } {
+  let known = times.get(row);
+  if (!known) {
+    known = { at: Date.parse(row.created_at), day: dayKey(row.created_at) };
+    times.set(row, known);
+  }
+  return known;
+}
+
 function belong(a: Row | undefined, b: Row | undefined): boolean {
   if (!a || !b || a.sender_id === null || a.sender_id !== b.sender_id) return false;
   if (a.message_type === "system" || b.message_type === "system") return false;
-  return (
-    Date.parse(b.created_at) - Date.parse(a.created_at) < TOGETHER &&
-    dayKey(a.created_at) === dayKey(b.created_at)
-  );
+  return timeOf(b).at - timeOf(a).at < TOGETHER && timeOf(a).day === timeOf(b).day;
 }
 
 /** UNREAD: seq of the last message that was read when the conversation was opened; null: no line. */
@@ -25,9 +34,9 @@ export function threadRows(messages: Row[], unread: number | null): ThreadRow[] 
   let lineDrawn = unread === null;
   messages.forEach((message, i) => {
     const before = messages[i - 1];
-    const isNewDay = !before || dayKey(before.created_at) !== dayKey(message.created_at);
-    if (isNewDay)
-      rows.push({ kind: "day", key: `day ${dayKey(message.created_at)}`, when: message.created_at });
+    const { day } = timeOf(message);
+    const isNewDay = !before || timeOf(before).day !== day;
+    if (isNewDay) rows.push({ kind: "day", key: `day ${day}`, when: message.created_at });
     const begins = !lineDrawn && !message.pending && message.seq > unread!;
     if (begins && before) rows.push({ kind: "unread", key: "unread" });
     lineDrawn ||= begins;

@@ -81,6 +81,11 @@ class Witness(GajimPlugin):
         self._module("UserAvatar").set_avatar(avatar, public=True)
         return {}
 
+    def do_upload(self, jid, file):
+        """What the dialog that asks which file does in the end."""
+        self._module("HTTPUpload").send_file(self._module("Contacts").get_contact(jid), Path(file))
+        return {}
+
     def do_commands(self, jid):
         """What the menu entry "Execute Command" does."""
         from gajim.gtk.adhoc import AdHocCommands
@@ -144,6 +149,7 @@ class Witness(GajimPlugin):
 
     def do_look(self, jid=None):
         seen = {"online": ACCOUNT in app.connections and app.get_client(ACCOUNT).state.is_available}
+        seen["uploads"] = seen["online"] and self._module("HTTPUpload").available
         contact = self._module("Contacts").get_contact(jid) if jid and seen["online"] else None
         if contact and contact.is_groupchat:
             seen.update(self._room(contact), chat=self._chat(contact))
@@ -184,3 +190,8 @@ class Witness(GajimPlugin):
         field = stack.get_message_input()
         return {"active": app.window.is_chat_active(ACCOUNT, contact.jid) and field.has_focus(), "rows": rows,
                 "headline": stack._chat_banner._ui.name_label.get_text(), "input": field.get_text()}
+
+    def do_calls(self):
+        """Whether it can make calls, and what it tells others of that."""
+        from gajim.common.helpers import get_optional_features
+        return {"able": app.is_installed("AV"), "features": get_optional_features(ACCOUNT)}

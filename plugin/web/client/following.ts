@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Conversations follow the messages that come. Answers of REST and events of the socket overtake each other: an answer
+// may be of a time before messages that were here before it.
+import { isOwn } from "./MessagingState";
+import type { Conversation, Message, User } from "./types";
+
+function isAnsweredCall(message: Message): boolean {
+  const status = (message.metadata as { status?: string } | null)?.status;
+  return message.message_type === "call" && (status === "active" || status === "ended");
+}
+
+/** The conversation once the message has come; itself if it had it already. `isSeen`: it does not count as unread. */
+export function withMessage(
+  conversation: Conversation,
+  message: Message,
+  me: User | null,
+  isSeen = false,
+): Conversation {
+  const before = conversation.last_message;
+  if (before && before.seq >= message.seq) return conversation;
+  const own = isOwn(message, me);
+  const counts = !own && !isSeen && message.message_type !== "system" && !isAnsweredCall(message);
+  return {
+    ...conversation,
+    last_message: message,
+    last_message_at: message.created_at,
+    // A message of another device's says nothing of what was read; a mark does. It takes "unread, again" back.
+    unread_count: conversation.unread_count + (counts ? 1 : 0),
+    marked_unread: conversation.marked_unread && !own,
+  };
+}
+
+/** What came by the socket while something was being asked for. */
+export interface Came {
+  messages: Message[];
+  conversations: Set<string>; // those that were told whole
+}
+
+export class Arrivals {
+  private readonly asked = new Set<Came>();
+
+  message(message: Message): void {
+    for (const came of this.asked) came.messages.push(message);
+  }
+
+  conversation(id: string): void {
+    for (const came of this.asked) came.conversations.add(id);
+  }
+
+  async during<T>(answer: Promise<T>): Promise<{ answer: T; came: Came }> {
+    const came: Came = { messages: [], conversations: new Set() };
+    this.asked.add(came);
+    try {
+      return { answer: await answer, came };
+    } finally {
+      this.asked.delete(came);
+    }
+  }
+}
