@@ -33,6 +33,8 @@ CONNECTIONS = 60
 FAILING_JOB = "CREATE OR REPLACE FUNCTION reap_sessions(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)" \
               " LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'provoked'; END $$;"
 
+HELD_UP = "SELECT count(*) FROM pg_stat_activity WHERE %d = ANY (pg_blocking_pids(pid)) AND query ~ 'message'"
+
 
 class Watched:
     """A bridge of the test's own, and what its metrics say of it."""
@@ -124,6 +126,8 @@ def test_a_database_that_is_held_up(watched):
         senders = [threading.Thread(target=watched.alice.send, args=(watched.talk, "late"), kwargs={"status": 503}) for _ in range(3)]
         for sender in senders:
             sender.start()
+        # What was not yet sent when the database is given up is refused for good; what was sent comes late.
+        wait_for("one of them is being written", lambda: psql(watched.daemon.info["database"], HELD_UP % lock.info.backend_pid) != "0")
         for number in range(1100):
             watched.server.send(f"<message type='chat' from='bob@example.org/x' to='alice@app.example.org' id='m{number}'>"
                                 f"<body>{number}</body></message>")
