@@ -441,8 +441,9 @@ BEGIN
   END IF;
   IF p_arguments->>'decision' = 'remove' THEN
     UPDATE files x SET state = 'removed', due_at = now() WHERE x.id = f.id RETURNING * INTO f;
-  ELSE -- a picture still says where it was taken
-    UPDATE files x SET scan = 'clean', moved = false, state = CASE WHEN x.kind = 'image' THEN 'processing' ELSE x.state END
+  ELSE -- a picture still says where it was taken, unless the classifier has seen it as it is handed out: what came is gone then
+    UPDATE files x SET scan = 'clean', moved = false,
+        state = CASE WHEN x.kind = 'image' AND file_clean(x) IS NULL THEN 'processing' ELSE x.state END
       WHERE x.id = f.id RETURNING * INTO f;
     IF f.state = 'processing' THEN
       PERFORM job_add('media.process', f.id::text, now());

@@ -22,7 +22,7 @@ import pytest
 from harness import pictures, tus
 from harness.clamd import EICAR, Clamd
 from harness.daemon import Daemon, psql, run_trestle
-from harness.files import PICTURE, SOUND, begin, begin_put, film, get, patch, upload
+from harness.files import PICTURE, SOUND, begin, begin_put, film, get, patch, settle, upload
 from harness.hook import SECRET, Hook
 from harness.inbox import wait_for
 from harness.muc import Seat
@@ -690,8 +690,11 @@ def test_a_classifier_sees_files_before_anybody_else(stack, tmp_path):
         key = Backend(daemon)
         held = {f["id"]: f["reasons"] for f in key.call(200, "GET", "/api/moderation/files")["items"]}
         assert held == {nude["id"]: ["nudity"], odd["id"]: ["classifier_unavailable"], down["id"]: ["classifier_unavailable"]}
+        settle(daemon, nude)  # moderators come later than that
         key.call(200, "POST", f"/api/moderation/files/{nude['id']}/decide", {"decision": "release"})
-        assert attach(alice, talk, nude)["attachments"][0]["scan_status"] == "clean"
+        said = attach(alice, talk, nude)["attachments"][0]
+        assert (said["scan_status"], said["status"]) == ("clean", "complete")
+        assert by_daemon(daemon, said["download_url"]).raw == pictures.png(64, 64)
         assert hook.contents().count("nude.png") == 1, "a moderator has decided"
         assert not hook.wrong
 

@@ -49,6 +49,19 @@ def test_what_is_made_of_a_file_counts_for_all(db, alice):
         assert used(db, alice) == (0, 0)
 
 
+@pytest.mark.parametrize("parts, state", [((), "processing"), ((CLEAN, SMALL), "complete")])
+def test_a_picture_that_is_released_is_made_only_if_it_was_not(db, alice, parts, state):
+    """What the classifier held back was made before, and what came is gone: there is nothing of which it could be made anew."""
+    file = create(db, alice, 1000)
+    finish(db, alice, file)
+    assert processed(db, file, *parts, scan="held") == 0
+    db.rows("DELETE FROM jobs")
+    db.rows("SELECT file_moved(ARRAY[%s]::uuid[])", file)
+    assert db.change("file_decide", alice, file_id=file, decision="release")["outcome"] == 0
+    assert db.rows("SELECT state, scan, moved FROM files") == [{"state": state, "scan": "clean", "moved": False}]
+    assert db.one("SELECT count(*) FROM jobs WHERE kind = 'media.process'") == (0 if parts else 1)
+
+
 def test_what_has_no_parts_stays_as_it_came(db, alice):
     file = create(db, alice, 1000)
     finish(db, alice, file)

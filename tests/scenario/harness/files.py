@@ -4,6 +4,8 @@ import http.client
 import subprocess
 import urllib.parse
 
+from .daemon import psql
+from .inbox import wait_for
 from .rest import http_request
 
 
@@ -15,6 +17,14 @@ def upload(user, data, name="cat.png", type="image/png", **more):
     """The File of DATA, uploaded by one PUT."""
     made = begin(user, data, name, type, **more)
     return user.call(200, "PUT", made["upload_url"], data, {"Content-Type": "application/octet-stream"})
+
+
+def settle(stack, file):
+    """Waits until the file lies where it stays: of a picture what came is gone then. That is looked after every 30 s, here at once."""
+    def moved():
+        psql(stack.info["database"], "UPDATE jobs SET due_at = now() WHERE kind = 'media.move'")
+        return psql(stack.info["database"], f"SELECT moved FROM files WHERE id = '{file['id']}'") == "t"
+    wait_for("the file lies where it stays", moved)
 
 
 def patch(user, upload, offset, data, **headers):
