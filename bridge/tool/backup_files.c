@@ -25,7 +25,7 @@ struct checking {
     guint64 files, parts, bytes, bad;
 };
 
-enum column { ID, SIZE, SHA256, KEY_NAME, KEY, PARTS };
+enum column { ID, SIZE, SHA256, KEY_NAME, KEY, PARTS, CAME };
 
 static void file_is_bad(struct checking *checking, const char *id, const char *part,
                         const char *what)
@@ -110,8 +110,9 @@ static void file_check(struct checking *checking, const PGresult *rows, int row)
         file_is_bad(checking, id, "", "none of the keys in media.key_file opens it");
         return;
     }
-    part_check(checking, id, &place, g_ascii_strtoull(PQgetvalue(rows, row, SIZE), NULL, 10),
-               PQgetisnull(rows, row, SHA256) ? NULL : PQgetvalue(rows, row, SHA256));
+    if (*PQgetvalue(rows, row, CAME) == 't')
+        part_check(checking, id, &place, g_ascii_strtoull(PQgetvalue(rows, row, SIZE), NULL, 10),
+                   PQgetisnull(rows, row, SHA256) ? NULL : PQgetvalue(rows, row, SHA256));
     made_check(checking, id, &place, PQgetvalue(rows, row, PARTS));
     OPENSSL_cleanse(key, sizeof key);
 }

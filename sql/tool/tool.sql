@@ -88,8 +88,9 @@ SELECT count(*), count(*) FILTER (WHERE greatest(m.delivered_seq, m.read_seq) > 
        count(*) FILTER (WHERE c.id IS NULL OR u.id IS NULL)
   FROM members m LEFT JOIN conversations c ON c.id = m.conversation_id LEFT JOIN users u ON u.id = m.user_id
 
--- Files whose bytes are in the store, behind the one of $1.
+-- Files whose bytes are in the store, behind the one of $1. The last column: whether the file as it came has to be there; when
+-- there is what is handed out in its place, it goes (bridge/file/media_care.c).
 -- name: backup_files
-SELECT f.id, f.size, f.sha256, f.key_name, f.key, f.parts
+SELECT f.id, f.size, f.sha256, f.key_name, f.key, f.parts, NOT f.parts @> '[{"name": "clean"}]'
   FROM files f WHERE f.state = 'complete' AND f.key IS NOT NULL AND f.id > $1::uuid
   ORDER BY f.id LIMIT 200

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.daemon import Daemon, psql, run_trestle
-from harness.files import upload
+from harness.files import settle, upload
 from harness.inbox import wait_for
 from harness.pictures import png
 from harness.rest import App
@@ -40,6 +40,8 @@ def saved(running_stack, tmp_path_factory):
     bella.read(talk)
     wait_for("the picture is rendered", lambda: all(
         alice.call(200, "GET", f"/api/files/{file['id']}")["status"] == "complete" for file in files))
+    for file in files:
+        settle(daemon, file)
     daemon.process.terminate()
     daemon.process.wait(20)
     dump = home / "dump"
@@ -83,8 +85,8 @@ def check(daemon, *more):
     return status, lines
 
 
-def file_of(daemon, file):
-    found, = Path(daemon.settings["media"]["store"]).rglob(file["id"])
+def file_of(daemon, file, part=""):
+    found, = Path(daemon.settings["media"]["store"]).rglob(file["id"] + part)
     return found
 
 
@@ -132,9 +134,19 @@ def test_files_that_are_missing_or_wrong(restored, saved):
     file.write_bytes(whole[:-1])
     assert check(restored, "--files", "sizes")[0] == 1
     file.write_bytes(whole)
-    file_of(restored, picture).unlink()
+    file_of(restored, picture, ".clean").unlink()
     status, lines = check(restored)
-    assert status == 1 and picture["id"] in lines["files"][0][1]
+    assert status == 1 and f"{picture['id']}.clean: is not in the store" in lines["files"][0][1]
+
+
+def test_a_picture_as_it_came_may_be_there_or_gone(restored, saved):
+    """Whoever saves the database, then the store, may have a picture that was still to be moved, and nothing of it but what is handed out."""
+    picture = saved[4][0]
+    assert not list(Path(restored.settings["media"]["store"]).rglob(picture["id"]))
+    psql(restored.info["database"], "UPDATE files SET moved = false")
+    assert check(restored)[0] == 0
+    file_of(restored, picture, ".clean").with_name(picture["id"]).write_bytes(b"what came")
+    assert check(restored)[0] == 0
 
 
 def test_what_cannot_be_looked_at(restored, running_stack):
