@@ -103,14 +103,25 @@ void user_presence_greet(const struct user_presences *presences, struct user_pre
 }
 
 /* After the hello. */
-static void greet_all(void *data)
+static void greet_waiting(void *data)
 {
     struct user_presences *presences = data;
-    GHashTableIter iter;
-    gpointer value;
-    g_hash_table_iter_init(&iter, presences->users);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        user_presence_greet(presences, value);
+    while (presences->greeting->len > 0) {
+        struct user_presence *presence = g_ptr_array_steal_index_fast(presences->greeting, 0);
+        presence->greeting = false;
+        user_presence_greet(presences, presence);
+    }
+}
+
+/* PRESENCE, whose partners are known, has a new socket. */
+static void greet_soon(struct user_presences *presences, struct user_presence *presence)
+{
+    if (presence->greeting)
+        return;
+    if (presences->greeting->len == 0)
+        loop_defer(greet_waiting, presences);
+    presence->greeting = true;
+    g_ptr_array_add(presences->greeting, presence);
 }
 
 /* ---- Coming and going ------------------------------------------------------------------------ */
@@ -150,7 +161,7 @@ static void on_subscriber(struct core *core, struct subscriber *subscriber, stru
         g_ptr_array_add(presence->greet, subscriber);
         partners_advance(presences);
         if (presence->known)
-            loop_defer(greet_all, presences);
+            greet_soon(presences, presence);
         return;
     }
     if (!presence)
@@ -231,6 +242,8 @@ static gboolean drop_gone(gpointer key, gpointer value, gpointer data)
     if (!has_gone(presences, presence))
         return FALSE;
     watch_remove_all(presences->core, &presence->account->id);
+    if (presence->greeting)
+        g_ptr_array_remove_fast(presences->greeting, presence);
     partners_leave(presences, presence);
     return TRUE;
 }
@@ -349,6 +362,7 @@ static void presences_start(struct core *core)
     presences->pacer.tell = on_told;
     presences->pacer.data = presences;
     presences->users = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, user_presence_free);
+    presences->greeting = g_ptr_array_new();
     partners_start(presences);
     presences->tick = g_timeout_add(TICK_MILLISECONDS, on_tick, presences);
     part_add(core, &part, presences);
@@ -360,6 +374,8 @@ static void presences_stop(struct core *core)
     struct user_presences *presences = part_remove(core, &part);
     g_source_remove(presences->tick);
     partners_stop(presences);
+    loop_cancel(greet_waiting, presences);
+    g_ptr_array_unref(presences->greeting);
     g_hash_table_unref(presences->users);
     g_hash_table_unref(presences->statuses);
     g_free(presences);

@@ -25,6 +25,7 @@ struct user_presence {
     bool known;         /* the partners have been read */
     bool whole;         /* all of them, when they were read last */
     GPtrArray *greet;   /* struct subscriber *, borrowed: they wait for their greeting */
+    bool greeting;      /* is in the array of that name below */
     bool abroad;        /* somebody on XMPP has a subscription */
     bool hides_last;    /* somebody may not see when the user was last there */
 };
@@ -32,7 +33,8 @@ struct user_presence {
 struct user_presences {
     struct core *core;
     struct status_pacer pacer;
-    GHashTable *users; /* struct uuid * → struct user_presence *, owned */
+    GHashTable *users;   /* struct uuid * → struct user_presence *, owned */
+    GPtrArray *greeting; /* struct user_presence *, borrowed: known, with a new socket */
     GHashTable *
         statuses; /* struct uuid → struct status: who is not just online, see user_presences_note */
     struct visibilities *views; /* of users and their partners */

@@ -396,7 +396,56 @@ START_TEST(an_overtaken_answer_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN("presences", an_overtaken_answer_changes_nothing,
-          two_see_what_is_so_in_the_end_in_every_order, likewise_while_they_come,
-          likewise_at_two_instances, likewise_while_they_come_to_two_instances,
-          a_read_of_the_other_side_between_two_changes)
+static unsigned greetings;
+
+static void count_greeting(struct subscriber *subscriber, struct event *event)
+{
+    (void)subscriber;
+    greetings += event->type == EVENT_PRESENCE;
+}
+
+/* Of a user whose partners are known; the first of the two has gone before its turn came. */
+START_TEST(another_socket_is_greeted_once)
+{
+    start();
+    come(ALICE);
+    come(BELLA);
+    settle();
+    greetings = 0;
+    struct subscriber more[2];
+    for (int i = 0; i < 2; i++) {
+        more[i] = (struct subscriber){.deliver = count_greeting, .revoked = revoked};
+        subscriber_add(home(BELLA), &more[i], accounts[BELLA]);
+        if (i == 0)
+            subscriber_remove(home(BELLA), &more[i]);
+    }
+    while (greetings == 0)
+        g_main_context_iteration(NULL, TRUE);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    ck_assert_uint_eq(greetings, 1);
+    subscriber_remove(home(BELLA), &more[1]);
+    stop();
+}
+END_TEST
+
+/* What is owed to a socket is forgotten with all the rest. */
+START_TEST(the_end_comes_before_the_greeting)
+{
+    start();
+    come(ALICE);
+    come(BELLA);
+    settle();
+    greetings = 0;
+    struct subscriber more = {.deliver = count_greeting, .revoked = revoked};
+    subscriber_add(home(BELLA), &more, accounts[BELLA]);
+    subscriber_remove(home(BELLA), &more);
+    stop();
+    ck_assert_uint_eq(greetings, 0);
+}
+END_TEST
+
+UNIT_MAIN("presences", an_overtaken_answer_changes_nothing, another_socket_is_greeted_once,
+          the_end_comes_before_the_greeting, two_see_what_is_so_in_the_end_in_every_order,
+          likewise_while_they_come, likewise_at_two_instances,
+          likewise_while_they_come_to_two_instances, a_read_of_the_other_side_between_two_changes)
