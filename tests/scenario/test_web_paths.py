@@ -122,6 +122,55 @@ def test_what_is_unread_is_opened_at_its_beginning_and_not_read_through(stack, p
     alice.shows("article .body", "Thank you")
 
 
+# The answer to the next GET of such a path is kept back until the page is told to go on; it was made when there is a `goOn`.
+HOLD = """
+const real = window.fetch;
+delete window.goOn;
+window.fetch = async (...all) => {
+  const answer = await real(...all);
+  if (window.fetch === real || all[1]?.method !== 'GET' || !new URL(all[0], location).pathname.match(args[0])) return answer;
+  window.fetch = real;
+  await new Promise((good) => { window.goOn = good; });
+  return answer;
+};
+"""
+HELD = "return !!window.goOn"
+
+
+def test_what_gets_a_star_while_the_list_is_first_read_is_in_it(people, alice, bella):
+    talk = people[1].conversation_with(participant_id=people[0].me()["id"])
+    alice.open("Bella Brown")
+    message = people[1].send(talk, "Worth a star")
+    alice.shows("article .body", "Worth a star")
+    alice.run(HOLD, "/starred$")
+    alice.click("button[aria-label='More lists']")
+    alice.click("[role=menuitem]", "Starred messages")
+    alice.until("the list was read", HELD)
+    people[0].call((200, 204), "PUT", f"/api/messages/{message['id']}/star")
+    people[1].send(talk, "Behind the star")
+    alice.shows(".item .preview", "Behind the star")  # what was told before it has come
+    alice.run("goOn()")
+    alice.shows(".settings .body", "Worth a star")
+
+
+def test_what_is_answered_while_a_thread_is_first_read_is_in_it(people, alice, bella):
+    talk = people[1].conversation_with(participant_id=people[0].me()["id"])
+    alice.open("Bella Brown")
+    root = people[1].send(talk, "Who brings the map?")
+    alice.shows("article .body", "Who brings the map?")
+    alice.run(HOLD, "/thread$")
+    alice.act("Who brings the map?", "Answer in a thread")
+    alice.until("the thread was read", HELD)
+    alice.write(".threadpanel textarea", "I have one\n")
+    wait_for("the answer is there", lambda: people[0].call(200, "GET", f"/api/messages/{root['id']}/thread")["items"])
+    people[1].send(talk, "Behind the answer")
+    alice.shows("article .body", "Behind the answer")
+    alice.run("goOn()")
+    alice.shows(".threadpanel .said li:not(.queued, .sending)", "I have one")
+    alice.click(".threadpanel button[aria-label=Close]")
+    alice.shows_not(".threadpanel")
+
+
 def draft_of(page):
     return page.run("return document.querySelector('.composer textarea').value")
 

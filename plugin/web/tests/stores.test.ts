@@ -2,8 +2,9 @@
 // What is shown of conversations, and what is told beside them.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { attempt } from "../app/client";
+import { readAnew, takeTold } from "../app/shared/anew";
 import { announce, announcer } from "../app/shared/announce";
 import { followEvents } from "../app/shared/follow";
 import { isOurs } from "../app/shared/links";
@@ -19,7 +20,7 @@ import {
 } from "../client/MessagingState";
 import { Problem } from "../client/problem";
 import type { Conversation, Presence } from "../client/types";
-import { FakeClock, message } from "./support";
+import { FakeClock, message, settle } from "./support";
 
 /** Runs WHAT with the page's own timers turned by a clock of ours. */
 async function withClock(what: (clock: FakeClock) => Promise<void>) {
@@ -237,6 +238,64 @@ test("what was read follows what other devices change, and what is kept no longe
     stale.map(({ queryKey }) => queryKey),
     [["starred"], ["search", "x"], ["media", "talk"]],
   );
+  queries.clear();
+});
+
+/** Something on the screen whose answers the test gives, in order. */
+function shown(queries: QueryClient, queryKey: string[]) {
+  const answers: ((value: string | Error) => void)[] = [];
+  const queryFn = () =>
+    new Promise<string>((good, bad) =>
+      answers.push((value) => (value instanceof Error ? bad(value) : good(value))),
+    );
+  const observer = new QueryObserver(queries, { queryKey, queryFn, retry: false, structuralSharing: false });
+  const end = observer.subscribe(() => {});
+  return { answers, end, data: () => observer.getCurrentResult().data };
+}
+
+test("what changes while it is read for the first time is read once more", async () => {
+  const queries = new QueryClient();
+  const list = shown(queries, ["list"]);
+  const ends = ["one", "two", "three"].map(() => readAnew(queries, { queryKey: ["list"] }));
+  assert.equal(list.answers.length, 1);
+  list.answers[0]!("as it was");
+  await settle();
+  assert.deepEqual([list.answers.length, list.data()], [2, "as it was"]);
+  list.answers[1]!("as it is");
+  await Promise.all(ends);
+  assert.deepEqual([list.answers.length, list.data()], [2, "as it is"]);
+  const again = readAnew(queries, { queryKey: ["list"] });
+  list.answers[2]!("later");
+  await again;
+  assert.deepEqual([list.answers.length, list.data()], [3, "later"]);
+  list.end();
+  queries.clear();
+});
+
+test("what was never read is not asked for again when it changes", async () => {
+  const queries = new QueryClient();
+  const list = shown(queries, ["list"]);
+  const end = readAnew(queries, { queryKey: ["list"] });
+  list.answers[0]!(new Error("not there"));
+  await end;
+  assert.equal(list.answers.length, 1);
+  list.end();
+  queries.clear();
+});
+
+test("what is told while it is read is not taken back by an older answer", async () => {
+  const queries = new QueryClient();
+  const one = shown(queries, ["one"]);
+  takeTold(queries, ["one"], "told");
+  one.answers[0]!("as it was");
+  await settle();
+  assert.deepEqual([one.answers.length, one.data()], [2, "told"]);
+  one.answers[1]!("told");
+  await settle();
+  takeTold(queries, ["one"], "told again");
+  await settle();
+  assert.deepEqual([one.answers.length, one.data()], [2, "told again"], "nothing was on its way");
+  one.end();
   queries.clear();
 });
 

@@ -5,6 +5,7 @@ import { newId } from "../../client/ids";
 import type { Conversation, Outgoing, Scheduled } from "../../client/types";
 import { formatFull, t } from "../../i18n";
 import { attempt, explainCode, messenger, queries } from "../client";
+import { readAnew } from "../shared/anew";
 import { MoreButton, usePages } from "../shared/pages";
 import { Dialog } from "../shared/small";
 import { useAnew } from "../shared/useAnew";
@@ -78,7 +79,7 @@ function Planned({ conversation, status }: { conversation: Conversation; status:
 
 function PlannedMessage({ item }: { item: Scheduled }) {
   const [editing, setEditing] = useState(false);
-  const anew = () => queries.invalidateQueries({ queryKey: ["scheduled", item.conversation_id] });
+  const anew = () => readAnew(queries, { queryKey: ["scheduled", item.conversation_id] });
   const cancel = () =>
     void attempt(async () => {
       await messenger.rest.cancelScheduled(item.id);

@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import type { Conversation, Participant } from "../../client/types";
 import { type Key, t } from "../../i18n";
 import { attempt, messenger, queries } from "../client";
+import { readAnew } from "../shared/anew";
 import { PeopleList } from "../shared/PeopleList";
 import { PictureButtons } from "../shared/PictureButtons";
 import { usePages } from "../shared/pages";
@@ -253,7 +254,7 @@ export function Banned({ id }: { id: string }) {
   const lift = (user: string) =>
     void attempt(async () => {
       await messenger.rest.setMember(id, user, { banned: false });
-      await queries.invalidateQueries({ queryKey: key });
+      await readAnew(queries, { queryKey: key });
     });
   if (items.length === 0) return null;
   return (

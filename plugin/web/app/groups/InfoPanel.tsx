@@ -10,6 +10,7 @@ import { type Key, plural, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
 import { go, threadPath } from "../routes";
 import { ConversationExports } from "../settings/Exports";
+import { readAnew } from "../shared/anew";
 import { Menu, type MenuItem } from "../shared/Menu";
 import { PeoplePicker } from "../shared/PeoplePicker";
 import { MoreButton, usePages } from "../shared/pages";
@@ -77,7 +78,7 @@ function Person({ conversation, other }: { conversation: Conversation; other: Us
   const restrict = () =>
     void attempt(async () => {
       await messenger.rest.restrict(other.id, !isRestricted);
-      await queries.invalidateQueries({ queryKey: key });
+      await readAnew(queries, { queryKey: key });
     });
   return (
     <section className="buttons">
@@ -207,7 +208,7 @@ type MembersProperties = {
 function Members({ id, members, own, may, more }: MembersProperties) {
   const [adding, setAdding] = useState(false);
   const [permitting, setPermitting] = useState<Participant | null>(null);
-  const refresh = () => queries.invalidateQueries({ queryKey: ["members", id] });
+  const refresh = () => readAnew(queries, { queryKey: ["members", id] });
   const run = (what: () => Promise<unknown>) =>
     void attempt(async () => {
       await what();
@@ -351,7 +352,7 @@ function memberActions({ id, member, own, may, run, permit }: Acting): MenuItem[
         if (!confirm(t("group.ban.sure", { name: user.name }))) return;
         run(async () => {
           await messenger.rest.setMember(id, user.id, { banned: true });
-          await queries.invalidateQueries({ queryKey: ["banned", id] });
+          await readAnew(queries, { queryKey: ["banned", id] });
         });
       },
     });

@@ -7,6 +7,7 @@ import { formatFull, t } from "../../i18n";
 import { CallInitiationButtons } from "../calls/CallInitiationButtons";
 import { attempt, messenger, queries, useMessaging } from "../client";
 import { go, goBack, threadPath } from "../routes";
+import { readAnew } from "../shared/anew";
 import { PeoplePicker } from "../shared/PeoplePicker";
 import { MoreButton, usePages } from "../shared/pages";
 import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
@@ -130,7 +131,7 @@ function Contacts() {
   const run = (what: () => Promise<unknown>) =>
     void attempt(async () => {
       await what();
-      await queries.invalidateQueries({ queryKey: key });
+      await readAnew(queries, { queryKey: key });
     });
   return (
     <>

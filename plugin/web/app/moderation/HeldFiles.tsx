@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { HeldFile } from "../../client/types";
 import { formatFull, has, t } from "../../i18n";
 import { attempt, messenger, queries } from "../client";
+import { readAnew } from "../shared/anew";
 import { MoreButton, usePages } from "../shared/pages";
 import { EmptyState, LoadingSpinner } from "../shared/small";
 import { sizeText } from "../shared/times";
@@ -30,7 +31,7 @@ function HeldFileCard({ file }: { file: HeldFile }) {
       try {
         await messenger.rest.decideFile(file.id, decision);
       } finally {
-        await queries.invalidateQueries({ queryKey: KEY }); // another moderator may have been faster
+        await readAnew(queries, { queryKey: KEY }); // another moderator may have been faster
       }
     });
   return (

@@ -7,6 +7,7 @@ import type { ModerationAction, Report } from "../../client/types";
 import { formatFull, type Key, t } from "../../i18n";
 import { attempt, messenger, queries, useOffers } from "../client";
 import { goBack } from "../routes";
+import { readAnew } from "../shared/anew";
 import { MoreButton, usePages } from "../shared/pages";
 import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
 import { useAnew } from "../shared/useAnew";
@@ -17,7 +18,7 @@ const ACTIONS = ["warn", "delete", "mute", "kick", "ban", "restrict", "suspend"]
 const IN_GROUPS = ["mute", "kick", "ban"];
 const HOURS = [1, 24, 168, 720];
 const KEY = ["moderation"];
-const anew = () => queries.invalidateQueries({ queryKey: KEY });
+const anew = () => readAnew(queries, { queryKey: KEY });
 
 export default function Moderation() {
   const [shown, setShown] = useState<(typeof STATES)[number] | "appeals" | "files">("open");

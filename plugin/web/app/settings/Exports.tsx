@@ -6,6 +6,7 @@ import { useEffect } from "react";
 import type { Export } from "../../client/types";
 import { formatFull, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
+import { readAnew } from "../shared/anew";
 import { isOurs } from "../shared/links";
 import { MoreButton, usePages } from "../shared/pages";
 import { IconButton } from "../shared/small";
@@ -21,7 +22,7 @@ function useNews(key: readonly unknown[], runs: boolean): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key is spelled out
   useEffect(() => {
     if (!runs) return;
-    const anew = () => void queries.invalidateQueries({ queryKey: key });
+    const anew = () => void readAnew(queries, { queryKey: key });
     const timer = setInterval(anew, LOOK_AGAIN);
     return () => clearInterval(timer);
   }, [runs, key.join(" ")]);
@@ -36,7 +37,7 @@ export function Exports() {
   const run = (what: () => Promise<unknown>) =>
     void attempt(async () => {
       await what();
-      await queries.invalidateQueries({ queryKey: key });
+      await readAnew(queries, { queryKey: key });
     });
   return (
     <section>
@@ -115,7 +116,7 @@ export function ConversationExports({ id }: { id: string }) {
   const run = (what: () => Promise<unknown>) =>
     void attempt(async () => {
       await what();
-      await queries.invalidateQueries({ queryKey: key });
+      await readAnew(queries, { queryKey: key });
     });
   return (
     <section>

@@ -8,6 +8,7 @@ import { type Key, LANGUAGES, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
 import { DoNotDisturb } from "../notifications/DoNotDisturb";
 import { go, goBack } from "../routes";
+import { readAnew, takeTold } from "../shared/anew";
 import { HelpedHeading } from "../shared/Help";
 import { PeopleList } from "../shared/PeopleList";
 import { PictureButtons } from "../shared/PictureButtons";
@@ -113,7 +114,7 @@ const PRIVACY: [keyof Privacy, string[]][] = [
 function PrivacySettings() {
   const privacy = useQuery({ queryKey: ["privacy"], queryFn: () => messenger.rest.privacy() });
   const change = (changes: Partial<Privacy>) =>
-    void attempt(async () => queries.setQueryData(["privacy"], await messenger.rest.updatePrivacy(changes)));
+    void attempt(async () => takeTold(queries, ["privacy"], await messenger.rest.updatePrivacy(changes)));
   if (!privacy.data) return null;
   return (
     <section>
@@ -226,7 +227,7 @@ function AboutMe() {
     const text = String(new FormData(event.currentTarget).get("text"));
     void attempt(async () => {
       await messenger.rest.appeal(id, text.trim());
-      await queries.invalidateQueries({ queryKey: ["own-actions"] });
+      await readAnew(queries, { queryKey: ["own-actions"] });
     });
   };
   if (!own.data?.items.length) return null;
@@ -273,7 +274,7 @@ function Blocked() {
   const unblock = (id: string) =>
     void attempt(async () => {
       await messenger.rest.unblock(id);
-      await queries.invalidateQueries({ queryKey: ["blocked"] });
+      await readAnew(queries, { queryKey: ["blocked"] });
     });
   return (
     <section>
@@ -292,7 +293,7 @@ function Restricted() {
   const lift = (id: string) =>
     void attempt(async () => {
       await messenger.rest.restrict(id, false);
-      await queries.invalidateQueries({ queryKey: key });
+      await readAnew(queries, { queryKey: key });
     });
   if (items.length === 0) return null;
   return (

@@ -5,6 +5,7 @@ import { type FormEvent, useState } from "react";
 import type { DataSharing } from "../../client/types";
 import { formatFull, plural, t } from "../../i18n";
 import { attempt, messenger, queries, useOffers } from "../client";
+import { takeTold } from "../shared/anew";
 import { HelpedHeading } from "../shared/Help";
 import { Dialog } from "../shared/small";
 import { sizeText } from "../shared/times";
@@ -42,7 +43,7 @@ function Sharing() {
             onChange={(event) => {
               const { checked } = event.target;
               void attempt(async () =>
-                queries.setQueryData(key, await messenger.rest.updateDataSharing({ [name]: checked })),
+                takeTold(queries, key, await messenger.rest.updateDataSharing({ [name]: checked })),
               );
             }}
           />
@@ -63,7 +64,7 @@ function KeptFor() {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void attempt(async () => {
-      queries.setQueryData(key, await messenger.rest.updateRetention(Number(days ?? now)));
+      takeTold(queries, key, await messenger.rest.updateRetention(Number(days ?? now)));
       setDays(null);
       showToast(t("settings.saved"));
     });
@@ -116,7 +117,7 @@ function Leaving() {
   if (account.data?.kind !== "hosted") return null;
   const { delete_at: end, held, jid } = account.data;
   const stay = () =>
-    void attempt(async () => queries.setQueryData(["account"], await messenger.rest.restoreAccount()));
+    void attempt(async () => takeTold(queries, ["account"], await messenger.rest.restoreAccount()));
   return (
     <section>
       <h2>{t("leave.title")}</h2>

@@ -2,6 +2,7 @@
 // What was read by requests follows the events that tell of it, whether or not it is on the screen.
 import type { QueryClient } from "@tanstack/react-query";
 import type { ConversationExpired, Frame, SettingsUpdated } from "../../client/types";
+import { readAnew, takeTold } from "./anew";
 
 type Socket = { on(type: string, listener: (frame: Frame) => void): () => void };
 
@@ -17,12 +18,12 @@ export function followEvents(socket: Socket, queries: QueryClient): void {
   socket.on("settings.updated", ({ payload }) => {
     const { setting, value } = payload as SettingsUpdated;
     const key = SETTINGS[setting];
-    if (key && value) queries.setQueryData([key], value);
+    if (key && value) takeTold(queries, [key], value);
   });
   socket.on("conversation.expired", ({ payload }) => {
     const { conversation_id: id } = payload as ConversationExpired;
     const tells = ({ queryKey }: { queryKey: readonly unknown[] }) =>
       OF_ALL.includes(String(queryKey[0])) || queryKey.includes(id);
-    void queries.invalidateQueries({ predicate: tells });
+    void readAnew(queries, { predicate: tells });
   });
 }

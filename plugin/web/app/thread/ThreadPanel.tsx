@@ -7,6 +7,7 @@ import type { Row } from "../../client/thread";
 import type { Conversation, Message, Thread } from "../../client/types";
 import { formatTime, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging, useOffers } from "../client";
+import { readAnew, takeTold } from "../shared/anew";
 import { MoreButton, usePages } from "../shared/pages";
 import { IconButton, LoadingSpinner } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
@@ -18,25 +19,23 @@ type Properties = { conversation: Conversation; root: string; onClose: () => voi
 
 export default function ThreadPanel({ conversation, root, onClose }: Properties) {
   const key = ["thread", root];
-  const rootMessage = useQuery({ queryKey: ["message", root], queryFn: () => messenger.rest.message(root) });
+  const rootKey = ["message", root];
+  const rootMessage = useQuery({ queryKey: rootKey, queryFn: () => messenger.rest.message(root) });
   const { items, isPending, more } = usePages(key, (after) => messenger.rest.thread(root, after), 0);
   const pending = useMessaging((state) => state.messages[conversation.id]?.items ?? NONE).filter(
     (row) => row.thread_id === root && row.pending,
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is made of the root
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the keys are made of the root
   useEffect(() => {
-    const anew = (message: { thread_id?: string | null; id?: string }) => {
-      if (message.thread_id === root || message.id === root)
-        void queries.invalidateQueries({ queryKey: key });
+    const anew = (payload: unknown) => {
+      const told = payload as Partial<Message & Thread> & { message_id?: string };
+      if ((told.message_id ?? told.id) === root) void readAnew(queries, { queryKey: rootKey });
+      // Of one that is deleted it is not said where it was.
+      if (told.message_id || told.thread_id === root || told.parent_message_id === root)
+        void readAnew(queries, { queryKey: key });
     };
     const types = ["message.new", "message.updated", "message.deleted", "thread.updated"];
-    const ends = types.map((type) =>
-      messenger.socket.on(type, ({ payload }) =>
-        type === "message.deleted" || type === "thread.updated"
-          ? void queries.invalidateQueries({ queryKey: key })
-          : anew(payload as Message),
-      ),
-    );
+    const ends = types.map((type) => messenger.socket.on(type, ({ payload }) => anew(payload)));
     return () => {
       for (const end of ends) end();
     };
@@ -101,7 +100,7 @@ function About({ conversation, root }: { conversation: Conversation; root: strin
     () =>
       messenger.socket.on("thread.updated", ({ payload }) => {
         const thread = payload as Thread;
-        if (thread.parent_message_id === root) queries.setQueryData(key, thread);
+        if (thread.parent_message_id === root) takeTold(queries, key, thread);
       }),
     [conversation.id, root],
   );
@@ -110,7 +109,7 @@ function About({ conversation, root }: { conversation: Conversation; root: strin
   if (!thread) return null;
   const change = (changes: { topic?: string | null; is_resolved?: boolean }) =>
     void attempt(async () => {
-      queries.setQueryData(key, await messenger.rest.updateThread(thread.id, changes));
+      takeTold(queries, key, await messenger.rest.updateThread(thread.id, changes));
       setTopic(null);
     });
   return (
