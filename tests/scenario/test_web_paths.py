@@ -171,6 +171,63 @@ def test_what_is_answered_while_a_thread_is_first_read_is_in_it(people, alice, b
     alice.shows_not(".threadpanel")
 
 
+# What of the menu that is open is out of sight or under something; it is there and has the focus.
+COVERED = """
+const menu = document.querySelector('[role=menu]'), all = [...menu.querySelectorAll('[role=menuitem]')];
+if (!all.includes(document.activeElement)) return ['no focus'];
+return all.filter((e) => { const r = e.getBoundingClientRect();
+  return r.top < 0 || r.bottom > innerHeight || !e.contains(document.elementFromPoint((r.left + r.right) / 2, (r.top + r.bottom) / 2)) })
+  .map((e) => `${e.innerText} ${JSON.stringify(e.getBoundingClientRect())}`);
+"""
+PRESS = "const b = document.querySelector(args[0]); b.click(); return b.getBoundingClientRect().bottom"
+
+
+def test_a_message_s_menu_is_whole_wherever_the_message_is(people, alice):
+    dora = App(alice.stack, "dora", username="dora", name="Dora Dunn")
+    talk = dora.conversation_with(participant_id=people[0].me()["id"])
+    ids = [dora.send(talk, f"row {n}")["id"] for n in range(40)]
+    alice.open("Dora Dunn")
+    alice.shows("article .body", "row 39")
+    alice.until("it is far from both ends", "const f = document.querySelector('[role=feed]'); f.scrollTop = f.scrollHeight / 2;"
+                " const all = [...document.querySelectorAll('article')].map((e) => e.getBoundingClientRect());"
+                " return all[0].bottom < 0 && all.at(-1).top > innerHeight")
+    for which in ("all[0]", "all.at(-1)"):  # neither is in sight
+        button = f"#{alice.run(f'const all = [...document.querySelectorAll(`article`)]; return {which}.id')} .menu > button"
+        alice.run(PRESS, button)
+        assert alice.run(COVERED) == []
+        alice.keys("\ue00c")
+        alice.shows_not("[role=menu]")
+    button = f"#m-{ids[20]} .menu > button"
+    alice.until("it fits below its button, and no more would", "const b = document.querySelector(args[0]); if (!b) return false; b.click();"
+                " await new Promise(requestAnimationFrame); const menu = document.querySelector('[role=menu]'), high = menu.offsetHeight;"
+                " const fits = menu.getBoundingClientRect().top >= b.getBoundingClientRect().bottom && high + b.getBoundingClientRect().bottom > innerHeight - 30;"
+                " if (fits) return true; b.click(); document.querySelector('[role=feed]').scrollTop -= innerHeight - 20 - high -"
+                " b.getBoundingClientRect().bottom; return false", button)
+    dora.call(200, "PATCH", f"/api/messages/{ids[20]}", {"content": "row twenty"})
+    alice.shows("[role=menuitem]", "Earlier versions")
+    alice.until("all of it is in sight", f"return (() => {{ {COVERED} }})().length === 0")
+    alice.keys("\ue00c")
+    alice.shows_not("[role=menu]")
+
+
+def test_a_conversation_s_menu_stays_when_the_order_changes(people, alice, bella):
+    eve = App(alice.stack, "eve", username="eve", name="Eve Ellis")
+    talk = eve.conversation_with(participant_id=people[0].me()["id"])
+    eve.send(talk, "Hello Alice, this is Eve.")
+    alice.shows(".item", "Eve Ellis")
+    people[1].send(people[1].conversation_with(participant_id=people[0].me()["id"]), "Above Eve")
+    first = "return document.querySelector('.item .name').innerText === args[0]"
+    alice.until("Bella is the first", first, "Bella Brown")
+    alice.run(PRESS, ".item .menu > button")
+    assert alice.run(COVERED) == []
+    eve.send(talk, "Above Bella")
+    alice.until("Eve is the first", first, "Eve Ellis")
+    assert alice.run(COVERED) == []
+    alice.keys("\ue00c")
+    alice.shows_not("[role=menu]")
+    assert alice.focused() == "More: Bella Brown"
+
+
 def draft_of(page):
     return page.run("return document.querySelector('.composer textarea').value")
 

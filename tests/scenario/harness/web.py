@@ -193,20 +193,25 @@ class Page:
     def element(self, selector, words=""):
         """The first, for a real click or keys."""
         selector, words = self.selector(selector), self.word(words)
+        find = f"const args = arguments; {FIND % 'find'}"
         self.shows(selector, words)
-        found = self.driver.execute_script(f"const args = arguments; {FIND % 'find'}", selector, words)
-        assert found, (selector, words)
-        return found
+        return wait_for(f"{selector} with {words!r}", lambda: self.driver.execute_script(find, selector, words))[0]
 
     def click(self, selector, words=""):
         """What is over it for a moment goes away, and what is drawn anew is found again."""
+        failures = []
+
         def clicked():
             try:
                 self.element(selector, words).click()
-            except (ElementClickInterceptedException, StaleElementReferenceException):
+            except (ElementClickInterceptedException, StaleElementReferenceException) as failure:
+                failures.append(failure.msg)
                 return False
             return True
-        wait_for(f"a click on {selector} with {words!r}", clicked)
+        try:
+            wait_for(f"a click on {selector} with {words!r}", clicked)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}: {failures[-1:]}") from None
 
     def press(self, selector, words=""):
         """A click on what is only seen under the pointer."""

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A menu behind a button: arrow keys, Home, End, Escape, letters; what a right click or a long press shows, the button shows.
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { createPortal } from "react-dom";
+
+const EDGE = 8; // pixels that are left free
 
 export type MenuItem = {
   label: string;
@@ -29,14 +32,17 @@ export function Menu({
   useEffect(() => {
     if (!open) return;
     rise(list.current!);
-    place(list.current!, button.current!);
+    const end = keepPlaced(list.current!, button.current!);
     list.current!.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const close = (event: Event) => {
       if (!list.current?.contains(event.target as Node) && !button.current?.contains(event.target as Node))
         setOpen(false);
     };
     document.addEventListener("pointerdown", close);
-    return () => document.removeEventListener("pointerdown", close);
+    return () => {
+      end();
+      document.removeEventListener("pointerdown", close);
+    };
   }, [open]);
 
   const closeMenu = () => {
@@ -70,26 +76,29 @@ export function Menu({
       >
         {icon}
       </button>
-      {open ? (
-        <div ref={list} id={id} role="menu" tabIndex={-1} aria-label={label} onKeyDown={onKeyDown}>
-          {(typeof items === "function" ? items() : items).map((item) => (
-            <button
-              key={item.label}
-              type="button"
-              role="menuitem"
-              tabIndex={-1}
-              className={item.danger ? "danger" : ""}
-              onClick={() => {
-                closeMenu();
-                item.run();
-              }}
-            >
-              {item.icon}
-              {item.label}
-            </button>
-          ))}
-        </div>
-      ) : null}
+      {open
+        ? createPortal(
+            <div ref={list} id={id} role="menu" tabIndex={-1} aria-label={label} onKeyDown={onKeyDown}>
+              {(typeof items === "function" ? items() : items).map((item) => (
+                <button
+                  key={item.label}
+                  type="button"
+                  role="menuitem"
+                  tabIndex={-1}
+                  className={item.danger ? "danger" : ""}
+                  onClick={() => {
+                    closeMenu();
+                    item.run();
+                  }}
+                >
+                  {item.icon}
+                  {item.label}
+                </button>
+              ))}
+            </div>,
+            surroundings(button.current!),
+          )
+        : null}
     </span>
   );
 }
@@ -107,20 +116,42 @@ function nextItem(key: string, now: number, all: HTMLElement[]): number | null {
   return found >= 0 ? found : null;
 }
 
-/** Above everything: a list clips what is in it, and its rows cover each other's. */
+/** Where the list is in the page: not in a row, which is taken out and put in elsewhere when the order changes. A dialog
+ * keeps everything outside of it from being used. */
+function surroundings(button: HTMLElement): HTMLElement {
+  return button.closest<HTMLElement>("dialog, .call") ?? document.body;
+}
+
+/** Above everything. */
 function rise(list: HTMLElement): void {
   if (!("showPopover" in list)) return;
   list.popover = "manual";
   list.showPopover();
 }
 
-/** Towards the middle of the window and within it, whatever clips the button's surroundings. */
+/** Towards the middle of the window and within it, wherever the button is by now. */
 function place(list: HTMLElement, button: HTMLElement): void {
   const at = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = list;
-  const wanted = at.left + at.right < innerWidth ? at.left : at.right - width;
-  const left = Math.max(8, Math.min(wanted, innerWidth - width - 8));
-  const below = at.bottom + height + 8 < innerHeight;
-  list.style.left = `${left}px`;
-  list.style.top = `${below ? at.bottom : Math.max(8, at.top - height)}px`;
+  const left = at.left + at.right < innerWidth ? at.left : at.right - width;
+  const top = at.bottom + height + EDGE < innerHeight ? at.bottom : at.top - height;
+  list.style.left = `${within(left, innerWidth - width)}px`;
+  list.style.top = `${within(top, innerHeight - height)}px`;
+}
+
+function within(wanted: number, room: number): number {
+  return Math.max(EDGE, Math.min(wanted, room - EDGE));
+}
+
+/** What is offered may become more while the list is open, and the window smaller. */
+function keepPlaced(list: HTMLElement, button: HTMLElement): () => void {
+  const again = () => place(list, button);
+  again();
+  const observer = new ResizeObserver(again);
+  observer.observe(list);
+  window.addEventListener("resize", again);
+  return () => {
+    observer.disconnect();
+    window.removeEventListener("resize", again);
+  };
 }
