@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the web client keeps in the browser: databases of older and of newer pages, tabs that do not let go, a full store and none."""
+import json
 import uuid
 
 import pytest
@@ -163,6 +164,37 @@ def test_what_waits_when_the_page_is_closed_is_sent_without_it(alice, bella, nam
     alice.open("Bella Brown")
     alice.shows("article.own:not(.queued, .sending) .body", "And I am gone")
     assert alice.articles().count("And I am gone") == 1
+
+
+# args: name. Before the page's own scripts: there is something old, and something is saved over and over.
+SAVING = """
+window.swept = [];
+for (const kind of [IDBObjectStore, IDBCursor]) {
+  const real = kind.prototype.delete;
+  kind.prototype.delete = function (...all) { swept.push(all[0] ?? this.key); return real.apply(this, all); };
+}
+const opening = indexedDB.open(%s);
+opening.onsuccess = () => {
+  const save = (key, expires) => {
+    const saving = opening.result.transaction('facts', 'readwrite');
+    saving.objectStore('facts').put({ value: 1, expires }, key);
+    saving.oncomplete = () => window.swept.includes('old') ? opening.result.close() : setTimeout(save, 0, 'fresh', Date.now() + 7 * 24 * 3600 * 1000);
+  };
+  save('old', 1);
+};
+"""
+
+
+def test_what_is_saved_while_old_things_go_stays(alice, bella, name, anew):
+    home(alice)
+    alice.until("it is kept", f"return (await (async () => {{ {LEFT} }})())[0] >= 3", name)
+    added = alice.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SAVING % json.dumps(name)})
+    try:
+        home(alice)
+        alice.until("the old one has gone", "return swept.includes('old')")
+        assert "fresh" not in alice.run("return swept")
+    finally:
+        alice.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 # What goes wrong inside of browsers: before the page's own scripts.

@@ -114,12 +114,15 @@ class Database implements Store {
     for (const key of keys.slice(0, Math.max(0, keys.length - THREADS_MAX)))
       await this.db.delete("threads", key);
   }
-  /** What is too old is not only hidden, it goes. */
+  /** What is too old is not only hidden, it goes. What is saved meanwhile stays: nobody saves between a look and what follows it. */
   async sweep() {
-    const now = this.now();
-    for (const name of ["threads", "facts"] as const)
-      for (const key of await this.db.getAllKeys(name))
-        if (unexpired<unknown>(await this.db.get(name, key), now) === null) await this.db.delete(name, key);
+    for (const name of ["threads", "facts"] as const) {
+      let at = await this.db.transaction(name, "readwrite").store.openCursor();
+      while (at) {
+        if (unexpired<unknown>(at.value, this.now()) === null) await at.delete();
+        at = await at.continue();
+      }
+    }
   }
   async thread(conversation: string) {
     return unexpired(await this.db.get("threads", conversation), this.now());
