@@ -9,6 +9,11 @@ function isAnsweredCall(message: Message): boolean {
   return message.message_type === "call" && (status === "active" || status === "ended");
 }
 
+/** Whether the message counts as unread until ME has read it. */
+export function isToBeRead(message: Message, me: User | null): boolean {
+  return !isOwn(message, me) && message.message_type !== "system" && !isAnsweredCall(message);
+}
+
 /** The conversation once the message has come; itself if it had it already. `isSeen`: it does not count as unread. */
 export function withMessage(
   conversation: Conversation,
@@ -19,7 +24,7 @@ export function withMessage(
   const before = conversation.last_message;
   if (before && before.seq >= message.seq) return conversation;
   const own = isOwn(message, me);
-  const counts = !own && !isSeen && message.message_type !== "system" && !isAnsweredCall(message);
+  const counts = !isSeen && isToBeRead(message, me);
   return {
     ...conversation,
     last_message: message,

@@ -85,10 +85,15 @@ test("changes touch one message; of an unknown one, none", () => {
 });
 
 test("rows: days, the unread line, and who belongs together", () => {
+  const me = { id: "me" } as never;
   const day = 86_400_000;
   const at = (seq: number, when: number, sender_id = "other") =>
     message(seq, { created_at: new Date(1_700_000_000_000 + when).toISOString(), sender_id });
-  const rows = threadRows([at(1, 0), at(2, 1000), at(3, 2000, "me"), at(4, day), at(5, day + 400_000)], 3);
+  const rows = threadRows(
+    [at(1, 0), at(2, 1000), at(3, 2000, "me"), at(4, day), at(5, day + 400_000)],
+    3,
+    me,
+  );
   assert.deepEqual(
     rows.map((row) =>
       row.kind === "message"
@@ -97,7 +102,18 @@ test("rows: days, the unread line, and who belongs together", () => {
     ),
     ["day", "1f", "2l", "3fl", "day", "unread", "4fl", "5fl"],
   );
-  assert.ok(!threadRows([at(1, 0)], 0).some((row) => row.kind === "unread"), "no line above the very first");
+  const shown = (messages: Row[], read: number) =>
+    threadRows(messages, read, me).flatMap((row) =>
+      row.kind === "message" ? row.message.seq : row.kind === "unread" ? "unread" : [],
+    );
+  assert.deepEqual(shown([at(1, 0), at(2, 1)], 0), [1, 2], "no line above the very first");
+  assert.deepEqual(
+    shown([at(1, 0, "me"), at(2, 1), at(3, 2)], 0),
+    [1, "unread", 2, 3],
+    "nothing was ever read",
+  );
+  assert.deepEqual(shown([at(1, 0), at(2, 1, "me"), at(3, 2)], 1), [1, 2, "unread", 3], "by another device");
+  assert.deepEqual(shown([at(1, 0), at(2, 1, "me")], 1), [1, 2], "nothing counts");
 });
 
 test("of the reactions of an event one's own are known", () => {

@@ -99,7 +99,8 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit, onThread }:
   const scroller = useRef<HTMLDivElement>(null);
   const line = useUnreadLine(conversation);
   const [hadUnread] = useState(conversation.unread_count > 0);
-  const rows = useMemo(() => threadRows(thread.items, line), [thread.items, line]);
+  const me = useMessaging((state) => state.me);
+  const rows = useMemo(() => threadRows(thread.items, line, me), [thread.items, line, me]);
   const [atEnd, setAtEnd] = useState(true);
   const busy = useRef(false);
   const virtual = useVirtualizer({

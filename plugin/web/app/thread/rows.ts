@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What stands between messages: the day, and where the unread ones begin; and which messages belong together.
+import { isToBeRead } from "../../client/following";
 import { type Row, rowKey } from "../../client/thread";
+import type { User } from "../../client/types";
 import { dayKey } from "../../i18n";
 
 const TOGETHER = 5 * 60 * 1000;
@@ -28,8 +30,8 @@ function belong(a: Row | undefined, b: Row | undefined): boolean {
   return timeOf(b).at - timeOf(a).at < TOGETHER && timeOf(a).day === timeOf(b).day;
 }
 
-/** UNREAD: seq of the last message that was read when the conversation was opened; null: no line. */
-export function threadRows(messages: Row[], unread: number | null): ThreadRow[] {
+/** UNREAD: seq of the last message that ME had read when the conversation was opened; null: no line. */
+export function threadRows(messages: Row[], unread: number | null, me: User | null): ThreadRow[] {
   const rows: ThreadRow[] = [];
   let lineDrawn = unread === null;
   messages.forEach((message, i) => {
@@ -37,7 +39,7 @@ export function threadRows(messages: Row[], unread: number | null): ThreadRow[] 
     const { day } = timeOf(message);
     const isNewDay = !before || timeOf(before).day !== day;
     if (isNewDay) rows.push({ kind: "day", key: `day ${day}`, when: message.created_at });
-    const begins = !lineDrawn && !message.pending && message.seq > unread!;
+    const begins = !lineDrawn && !message.pending && message.seq > unread! && isToBeRead(message, me);
     if (begins && before) rows.push({ kind: "unread", key: "unread" });
     lineDrawn ||= begins;
     rows.push({
