@@ -249,15 +249,31 @@ static const char *read_texts(const struct field *field, const struct raw_value 
 {
     size_t i;
     json_t *entry;
+    bool lines = (field->flags & FIELD_LINE) != 0;
     if (!json_is_array(raw->json))
         return "must be a list";
     json_array_foreach(raw->json, i, entry)
     {
-        if (!is_fine_text(entry, FIELD_TEXTS_EACH))
+        if (!is_fine_text(entry, lines ? FIELD_LINES_EACH : FIELD_TEXTS_EACH))
             return "must hold texts that are not empty and not too long";
+        if (lines && !name_is_fine(json_string_value(entry), NAME_LINE))
+            return "must hold lines that can be seen, with nothing hidden in them";
     }
     ret_value->list = raw->json;
     return check_bounds(field, (gint64)json_array_size(raw->json), "has too few", "has too many");
+}
+
+const char **field_texts(const json_t *list)
+{
+    size_t i, count = 0;
+    json_t *entry;
+    const char **texts = g_new0(const char *, json_array_size(list) + 1);
+    json_array_foreach(list, i, entry)
+    {
+        if (json_is_string(entry))
+            texts[count++] = json_string_value(entry);
+    }
+    return texts;
 }
 
 static const char *read_uuid(const struct raw_value *raw, struct field_value *ret_value)

@@ -20,7 +20,8 @@ enum field_type {
     FIELD_CHOICES, /* a list of such texts; minimum/maximum: how many */
     FIELD_USERS, /* a list of { user_id }, a text as of FIELD_USER, or { jid }, a bare address as of
                     FIELD_JID; minimum/maximum: how many */
-    FIELD_TEXTS, /* a list of texts of at most FIELD_TEXTS_EACH bytes; minimum/maximum: how many */
+    FIELD_TEXTS, /* a list of texts of at most FIELD_TEXTS_EACH bytes, with FIELD_LINE
+                    FIELD_LINES_EACH; minimum/maximum: how many */
     FIELD_JSON,  /* any JSON value, for the handler to read */
     FIELD_USER /* a user: an id or the app's own id as FIELD_TEXT, or users.number as a JSON integer
                 */
@@ -28,6 +29,7 @@ enum field_type {
 
 #define FIELD_USERS_JID_MAX 3071 /* bytes, as JID_MAX of xep/jid.h */
 #define FIELD_TEXTS_EACH FIELD_USERS_JID_MAX
+#define FIELD_LINES_EACH 255
 
 enum field_flag {
     FIELD_REQUIRED = 1 << 0,
@@ -41,10 +43,9 @@ enum field_flag {
     FIELD_ONE_OF = 1 << 6,      /* exactly one of the fields with this flag is to be there */
     FIELD_JID = 1 << 7,         /* FIELD_TEXT: a bare address of XMPP, as somebody types it */
     FIELD_UNTIL = 1 << 8,       /* FIELD_TEXT: a time of RFC 3339 or "forever" */
-    FIELD_LINE =
-        1
-        << 9, /* FIELD_TEXT: one line as xep/name.h has it: it shows something and hides nothing */
-    FIELD_PROSE = 1 << 10,       /* likewise, in one line or several */
+    FIELD_LINE = 1 << 9,   /* FIELD_TEXT, and each of FIELD_TEXTS: one line as xep/name.h has it: it
+                              shows   something and hides nothing */
+    FIELD_PROSE = 1 << 10, /* likewise, in one line or several */
     FIELD_ALTERNATIVE = 1 << 11, /* at most one of the fields with this flag may be there */
     FIELD_NOT_BOUND = 1 << 12,   /* says how to answer, and is no parameter of the query */
     FIELD_EMOJI = 1 << 13,       /* FIELD_TEXT: one emoji; in a path a value, and no name */
@@ -130,6 +131,10 @@ const struct field_value *field_value(const struct field *fields, const struct f
 /* VALUE of a FIELD_USER as the SQL function user_refer() takes it: a new reference, NULL if absent.
  */
 json_t *field_user_json(const struct field_value *value);
+
+/* The texts in LIST, as those of FIELD_TEXTS: an array that ends with NULL, freed with g_free();
+ * the texts are borrowed. */
+const char **field_texts(const json_t *list);
 
 /* What is wrong with a request's fields. */
 struct field_problem {

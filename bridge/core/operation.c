@@ -67,6 +67,23 @@ static char *text_normal(const struct field *field, const char *text)
     return g_strdup(text);
 }
 
+/* The texts of VALUE as they are meant. */
+static json_t *texts_json(const struct field *field, const struct field_value *value)
+{
+    size_t i;
+    json_t *entry;
+    if (!(field->flags & FIELD_LINE))
+        return json_incref(value->list);
+    json_t *list = json_array();
+    json_array_foreach(value->list, i, entry)
+    {
+        g_autofree char *line = name_clean(json_string_value(entry), FIELD_LINES_EACH, NAME_LINE);
+        if (line)
+            json_array_append_new(list, json_string(line));
+    }
+    return list;
+}
+
 /* VALUE of FIELD as an argument; NULL: absent. */
 static json_t *value_json(const struct field *field, const struct field_value *value)
 {
@@ -79,9 +96,10 @@ static json_t *value_json(const struct field *field, const struct field_value *v
         return json_boolean(value->integer);
     case FIELD_CHOICES:
     case FIELD_USERS:
-    case FIELD_TEXTS:
     case FIELD_JSON:
         return json_incref(value->list);
+    case FIELD_TEXTS:
+        return texts_json(field, value);
     case FIELD_USER:
         return field_user_json(value);
     case FIELD_TEXT:

@@ -373,7 +373,8 @@ json_t *schema_of_field(const struct field *field, bool null_is_absent)
         break;
     case FIELD_TEXTS:
         schema = json_pack("{s:s, s:{s:s, s:i, s:i}}", "type", "array", "items", "type", "string",
-                           "minLength", 1, "maxLength", FIELD_TEXTS_EACH);
+                           "minLength", 1, "maxLength",
+                           field->flags & FIELD_LINE ? FIELD_LINES_EACH : FIELD_TEXTS_EACH);
         set_bounds(schema, field, "minItems", "maxItems");
         break;
     case FIELD_JSON:

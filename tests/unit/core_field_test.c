@@ -123,6 +123,49 @@ START_TEST(one_of_several_is_exactly_one)
 }
 END_TEST
 
+START_TEST(a_list_of_lines_holds_lines)
+{
+    static const struct field lists[] = {
+        {.name = "lines", .type = FIELD_TEXTS, .flags = FIELD_LINE, .maximum = 2},
+        {.name = "texts", .type = FIELD_TEXTS, .minimum = 1, .maximum = 2},
+        {0}};
+    static const struct {
+        const char *text, *pointer; /* "": good */
+    } cases[] = {{"{\"lines\":[],\"texts\":[\"a\\nb\"]}", ""},
+                 {"{\"lines\":[\"a b\",\"\\u00e9\"]}", ""},
+                 {"{\"lines\":[\"a\\u0007b\"]}", "/lines"},
+                 {"{\"lines\":[\"a\\u202eb\"]}", "/lines"},
+                 {"{\"lines\":[\"a\",\" \"]}", "/lines"},
+                 {"{\"lines\":[\"\"]}", "/lines"},
+                 {"{\"lines\":[\"a\",\"b\",\"c\"]}", "/lines"},
+                 {"{\"lines\":[1]}", "/lines"},
+                 {"{\"lines\":\"a\"}", "/lines"},
+                 {"{\"texts\":[]}", "/texts"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        json_t *object = json_loads(cases[i].text, 0, NULL);
+        struct field_source source = {.object = object};
+        struct field_problem fault = {0};
+        bool good = fields_check(lists, &source, values, &fault);
+        ck_assert_msg(good == !cases[i].pointer[0] && strcmp(fault.pointer, cases[i].pointer) == 0,
+                      "%s: %s", cases[i].text, fault.pointer);
+        json_decref(object);
+    }
+    g_autofree char *longest = g_strnfill(FIELD_LINES_EACH + 1, 'x');
+    for (int more = 0; more < 2; more++) {
+        json_t *object = json_pack("{s:[s]}", "lines", longest + 1 - more);
+        struct field_source source = {.object = object};
+        struct field_problem fault = {0};
+        ck_assert_int_eq(fields_check(lists, &source, values, &fault), more == 0);
+        json_decref(object);
+    }
+    json_t *mixed = json_pack("[s, i, s]", "a", 1, "b");
+    g_autofree const char **texts = field_texts(mixed);
+    g_autofree const char **none = field_texts(NULL);
+    ck_assert(strcmp(texts[0], "a") == 0 && strcmp(texts[1], "b") == 0 && !texts[2] && !none[0]);
+    json_decref(mixed);
+}
+END_TEST
+
 START_TEST(a_user_is_a_text_or_a_whole_number)
 {
     ck_assert(check("{\"content\":\"x\",\"user\":\"42\"}", false, NULL));
@@ -397,6 +440,7 @@ int main(void)
     tcase_add_test(tests, a_user_is_a_text_or_a_whole_number);
     tcase_add_test(tests, a_whole_number_may_be_written_with_a_point);
     tcase_add_test(tests, one_of_several_is_exactly_one);
+    tcase_add_test(tests, a_list_of_lines_holds_lines);
     tcase_add_test(tests, null_is_a_value_where_it_is_declared);
     tcase_add_test(tests, a_frame_carries_everything_in_its_payload);
     tcase_add_loop_test(tests, bad_bodies_are_unprocessable, 0, (int)G_N_ELEMENTS(refused));

@@ -181,6 +181,7 @@ static const struct field change_fields[] = {
     {.name = "until", .type = FIELD_TEXT, .flags = FIELD_UNTIL | FIELD_NULLABLE, .maximum = 40},
     {.name = "loud", .type = FIELD_BOOLEAN},
     {.name = "user", .type = FIELD_USER, .minimum = 1, .maximum = 100},
+    {.name = "groups", .type = FIELD_TEXTS, .flags = FIELD_LINE, .maximum = 3},
     {0},
 };
 static const struct operation change = {.method = "POST",
@@ -214,9 +215,10 @@ START_TEST(a_change_gets_what_is_meant)
     fake_settle(&write->write, OUTCOME_DONE);
     ck_assert_uint_eq(t.status, 201);
     ck_assert_str_eq(t.answer, "{\"a\":1}");
-    run(&change, "{\"name\": null, \"until\": \"forever\", \"user\": \"7\"}");
+    run(&change, "{\"name\": null, \"until\": \"forever\", \"user\": \"7\","
+                 " \"groups\": [\" a  b \", \"c\"]}");
     write = arguments_are("{\"name\": null, \"until\": \"forever\", \"user\": \"7\","
-                          " \"domain\": \"app.example.org\"}");
+                          " \"groups\": [\"a b\", \"c\"], \"domain\": \"app.example.org\"}");
     fake_settle(&write->write, OUTCOME_CONFLICT);
     ck_assert_int_eq(t.code, ERROR_CONFLICT);
     stop();
