@@ -80,6 +80,8 @@ void pie_add_contact(GString *out, const struct pie_contact *contact)
     stanza_set(item, "name", contact->name);
     stanza_set(item, "subscription", contact->subscription);
     stanza_set(item, "ask", contact->ask ? "subscribe" : NULL);
+    for (const char *const *group = contact->groups; group && *group; group++)
+        stanza_add_text(item, "group", NS_ROSTER, *group);
     element_append(out, item);
 }
 

@@ -23,6 +23,7 @@ struct pie_contact {
     const char *name;
     const char *subscription;
     bool ask;
+    const char *const *groups; /* NULL-terminated */
 };
 
 /* A message of the user's archive. Borrowed. */

@@ -13,6 +13,19 @@ xmpp_stanza_t *roster_build_get(void)
     return iq;
 }
 
+xmpp_stanza_t *roster_build_set(const struct roster_item *item)
+{
+    xmpp_stanza_t *iq = stanza_new_iq("set", NULL, NULL, NULL);
+    xmpp_stanza_t *put = stanza_add(stanza_add(iq, "query", NS_ROSTER), "item", NS_ROSTER);
+    bool removed = g_strcmp0(item->subscription, "remove") == 0;
+    stanza_set(put, "jid", item->jid);
+    stanza_set(put, "name", removed ? NULL : item->name);
+    stanza_set(put, "subscription", removed ? "remove" : NULL);
+    for (const char *const *group = item->groups; !removed && group && *group; group++)
+        stanza_add_text(put, "group", NS_ROSTER, *group);
+    return iq;
+}
+
 xmpp_stanza_t *blocks_build_get(void)
 {
     xmpp_stanza_t *iq = stanza_new_iq("get", NULL, NULL, NULL);
@@ -28,6 +41,21 @@ xmpp_stanza_t *blocks_build_set(bool block, const char *jid)
     return iq;
 }
 
+/* As struct roster_item has them; freed with g_free(). */
+static const char **groups_of(xmpp_stanza_t *item)
+{
+    size_t count = 0;
+    for (xmpp_stanza_t *child = stanza_first(item); child; child = stanza_next(child))
+        count += stanza_is(child, "group", NS_ROSTER);
+    const char **groups = g_new0(const char *, count + 1);
+    count = 0;
+    for (xmpp_stanza_t *child = stanza_first(item); child; child = stanza_next(child)) {
+        if (stanza_is(child, "group", NS_ROSTER))
+            groups[count++] = stanza_text(child);
+    }
+    return groups;
+}
+
 bool roster_parse(xmpp_stanza_t *iq, void (*tell)(const struct roster_item *item, void *data),
                   void *data)
 {
@@ -36,8 +64,10 @@ bool roster_parse(xmpp_stanza_t *iq, void (*tell)(const struct roster_item *item
         return false;
     for (xmpp_stanza_t *child = stanza_first(query); child; child = stanza_next(child)) {
         const char *subscription = stanza_attr(child, "subscription");
+        g_autofree const char **groups = groups_of(child);
         struct roster_item item = {.jid = stanza_attr(child, "jid"),
                                    .name = stanza_attr(child, "name"),
+                                   .groups = groups,
                                    .subscription = subscription ? subscription : "none",
                                    .ask = g_strcmp0(stanza_attr(child, "ask"), "subscribe") == 0};
         if (stanza_is(child, "item", NS_ROSTER) && item.jid && *item.jid)

@@ -5,16 +5,22 @@
 
 #include "xep/stanza.h"
 
+#define ROSTER_GROUPS_MAX 32 /* that we put a contact in, and show */
+
 /* Borrowed; what is absent is NULL. */
 struct roster_item {
     const char *jid;
     const char *name;
-    const char *subscription; /* "none", "to", "from", "both", "remove"; never NULL */
-    bool ask;                 /* the account has asked and waits */
+    const char *const *groups; /* NULL-terminated; as they come, perhaps empty, or one twice */
+    const char *subscription;  /* "none", "to", "from", "both", "remove"; never NULL */
+    bool ask;                  /* the account has asked and waits */
 };
 
 /* Requests without addresses. */
 xmpp_stanza_t *roster_build_get(void);
+/* Puts ITEM, or removes it (subscription "remove"): all that there is of name and groups is
+ * replaced. No other subscription may be set, and none is. */
+xmpp_stanza_t *roster_build_set(const struct roster_item *item);
 xmpp_stanza_t *blocks_build_get(void);
 /* Blocks JID, or lets it in again. */
 xmpp_stanza_t *blocks_build_set(bool block, const char *jid);

@@ -71,6 +71,8 @@ static void take_iq(const struct stanza_context *context, struct bound_session *
     xmpp_stanza_t *payload = stanza_first(iq);
     if (g_strcmp0(type, "result") == 0 || g_strcmp0(type, "error") == 0) {
         bound_inject_answered(session, iq);
+        if (g_strcmp0(type, "error") == 0)
+            bound_mirror_refused(session, iq);
         return;
     }
     bool legal = (g_strcmp0(type, "get") == 0 || g_strcmp0(type, "set") == 0) &&

@@ -2,6 +2,7 @@
 /* The accounts of other hosts: state, clock, and what comes to it from elsewhere in the process. */
 #include "config.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "bridge/account/account.h"
@@ -20,6 +21,7 @@
 #include "bridge/bound/holder.h"
 #include "bridge/bound/host.h"
 #include "bridge/bound/inject.h"
+#include "bridge/bound/mirror.h"
 #include "bridge/bound/publish.h"
 #include "bridge/bound/session.h"
 #include "bridge/bound/waiting.h"
@@ -329,7 +331,35 @@ static xmpp_stanza_t *build_unblock(const struct outbox_entry *entry)
     return block_build(entry, false);
 }
 
+static xmpp_stanza_t *contact_build(const struct outbox_entry *entry, bool removed)
+{
+    g_autofree char *id = outbox_entry_id(entry);
+    json_t *facts = entry->payload ? json_loads(entry->payload, 0, NULL) : NULL;
+    g_autofree const char **groups = field_texts(json_object_get(facts, "groups"));
+    const struct roster_item item = {.jid = entry->to,
+                                     .name = json_string_value(json_object_get(facts, "name")),
+                                     .groups = groups,
+                                     .subscription = removed ? "remove" : NULL};
+    xmpp_stanza_t *iq = roster_build_set(&item);
+    stanza_set(iq, "id", id);
+    stanza_set(iq, "from", entry->from);
+    json_decref(facts);
+    return iq;
+}
+
+static xmpp_stanza_t *build_contact(const struct outbox_entry *entry)
+{
+    return contact_build(entry, false);
+}
+
+static xmpp_stanza_t *build_contact_removed(const struct outbox_entry *entry)
+{
+    return contact_build(entry, true);
+}
+
 static const struct outgoing outgoing[] = {
+    {.kind = ROSTER_KIND "item", .build = build_contact},
+    {.kind = ROSTER_KIND "remove", .build = build_contact_removed},
     {.kind = "block", .build = build_block},
     {.kind = "unblock", .build = build_unblock},
     {.kind = "bookmark", .build = bound_bookmark_build},

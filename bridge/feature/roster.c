@@ -15,6 +15,8 @@
 #include "bridge/core/feature.h"
 #include "bridge/core/request_row.h"
 #include "xep/jid.h"
+#include "xep/name.h"
+#include "xep/roster.h"
 
 #define CURSOR_MARK 'p' /* no UUID begins with it */
 #define CURSOR_MAX (1 + ((2 * JID_PART_MAX + 1) * 4 + 2) / 3)
@@ -96,7 +98,18 @@ static void contact_add(struct request *request)
                   adding);
 }
 
-/* ---- Removing -------------------------------------------------------------------------------- */
+/* ---- Changing, removing ---------------------------------------------------------------------- */
+
+static const struct field update_fields[] = {
+    FIELD_ID_IN_PATH("user_id"),
+    {.name = "name",
+     .type = FIELD_TEXT,
+     .flags = FIELD_LINE | FIELD_NULLABLE,
+     .minimum = 1,
+     .maximum = NAME_BYTES_MAX},
+    {.name = "groups", .type = FIELD_TEXTS, .flags = FIELD_LINE, .maximum = ROSTER_GROUPS_MAX},
+    {0},
+};
 
 static const struct field remove_fields[] = {FIELD_ID_IN_PATH("user_id"), {0}};
 
@@ -116,6 +129,14 @@ static const struct operation operations[] = {
      .reply = "Contact",
      .errors = OPERATION_ERROR(REFUSED) | OPERATION_ERROR(CONFLICT),
      .summary = "Adds a contact and asks to see their presence"},
+    {.method = "PATCH",
+     .path = "/api/contacts/:user_id",
+     .fields = update_fields,
+     .change = "contact_update",
+     .member = "contact",
+     .reply = "Contact",
+     .summary = "Says what the caller calls a contact, and in which groups that one is; null takes "
+                "the name away"},
     {.method = "DELETE",
      .path = "/api/contacts/:user_id",
      .fields = remove_fields,

@@ -13,6 +13,7 @@
 #include "bridge/base/log.h"
 #include "bridge/core/change.h"
 #include "bridge/core/core.h"
+#include "bridge/core/field.h"
 #include "bridge/personal/export_job.h"
 #include "bridge/job/job.h"
 #include "bridge/view/rows.h"
@@ -161,8 +162,11 @@ static void document_line(struct making *making, const struct stage *stage, cons
                                    .description = member_text(said, "bio")};
         pie_add_vcard(making->document, &card);
     } else {
+        const char *called = member_text(said, "called");
+        g_autofree const char **groups = field_texts(json_object_get(said, "groups"));
         const struct pie_contact contact = {.jid = member_text(said, "jid"),
-                                            .name = member_text(said, "name"),
+                                            .name = called ? called : member_text(said, "name"),
+                                            .groups = groups,
                                             .subscription = member_text(said, "subscription"),
                                             .ask = json_is_true(json_object_get(said, "ask"))};
         pie_add_contact(making->document, &contact);

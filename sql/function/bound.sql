@@ -193,7 +193,8 @@ $$;
 
 -- ---- Contact list and block list of the account's server ---------------------------------------------
 
--- The lists are the server's. p_items: { jid, name, subscription, ask }; p_whole: there are no others.
+-- The lists are the server's. p_items: { jid, name?, groups, listed?, subscription, ask }, name, groups and listed as contacts has
+-- them; p_whole: there are no others. Nobody hears of what is only in listed.
 CREATE FUNCTION change_bound_roster(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -213,14 +214,21 @@ BEGIN
     new.from_peer := item->>'subscription' IN ('from', 'both');
     new.ask := (item->>'ask')::boolean AND NOT new.to_peer;
     new.pending_in := coalesce(old.pending_in, false) AND NOT new.from_peer;
-    CONTINUE WHEN old.user_id IS NOT NULL AND (new.to_peer, new.from_peer, new.ask, new.pending_in)
-      IS NOT DISTINCT FROM (old.to_peer, old.from_peer, old.ask, old.pending_in);
-    IF new.to_peer OR new.from_peer OR new.ask OR new.pending_in THEN
+    new.name := item->>'name';
+    new.groups := ARRAY(SELECT jsonb_array_elements_text(item->'groups'));
+    new.listed := item->'listed';
+    IF old.user_id IS NOT NULL AND new.listed IS DISTINCT FROM old.listed THEN
+      UPDATE contacts c SET listed = new.listed WHERE c.user_id = p_user AND c.peer = other;
+    END IF;
+    CONTINUE WHEN old.user_id IS NOT NULL AND (new.to_peer, new.from_peer, new.ask, new.pending_in, new.name, new.groups)
+      IS NOT DISTINCT FROM (old.to_peer, old.from_peer, old.ask, old.pending_in, old.name, old.groups);
+    IF contact_says(new) THEN
       PERFORM user_remote(other);
-      INSERT INTO contacts AS c (user_id, peer, to_peer, from_peer, ask, pending_in)
-        VALUES (p_user, other, new.to_peer, new.from_peer, new.ask, new.pending_in)
+      INSERT INTO contacts AS c (user_id, peer, to_peer, from_peer, ask, pending_in, name, groups, listed)
+        VALUES (p_user, other, new.to_peer, new.from_peer, new.ask, new.pending_in, new.name, new.groups, new.listed)
         ON CONFLICT (user_id, peer) DO UPDATE SET to_peer = excluded.to_peer, from_peer = excluded.from_peer,
-          ask = excluded.ask, pending_in = excluded.pending_in, updated_at = now();
+          ask = excluded.ask, pending_in = excluded.pending_in, name = excluded.name, groups = excluded.groups,
+          listed = excluded.listed, updated_at = now();
     ELSE
       CONTINUE WHEN old.user_id IS NULL;
       DELETE FROM contacts c WHERE c.user_id = p_user AND c.peer = other;
@@ -233,8 +241,14 @@ BEGIN
                    RETURNING c.peer LOOP
       changed := changed || other;
     END LOOP;
+    FOR other IN UPDATE contacts c SET name = NULL, groups = '{}', listed = NULL, updated_at = now()
+                   WHERE c.user_id = p_user AND (c.name IS NOT NULL OR c.groups <> '{}') -- who has asked, and is in no list
+                   AND NOT EXISTS (SELECT FROM jsonb_array_elements(items) e WHERE e->>'jid' = c.peer)
+                   RETURNING c.peer LOOP
+      changed := changed || other;
+    END LOOP;
   END IF;
-  FOREACH other IN ARRAY changed LOOP
+  FOR other IN SELECT DISTINCT x COLLATE "C" FROM unnest(changed) x ORDER BY 1 LOOP
     PERFORM contact_event(p_user, other);
     outcome := 0;
   END LOOP;
@@ -254,6 +268,17 @@ LANGUAGE plpgsql AS $$
 BEGIN
   IF bound_is(p_user) THEN
     PERFORM outbox_add(l.ret_before + 1, CASE WHEN p_blocked THEN 'block' ELSE 'unblock' END, p_user, ARRAY[p_peer])
+      FROM log_advance(1) l;
+  END IF;
+END $$;
+
+-- Tells the server of p_user, if it keeps the contact list, how the item of p_peer is (p_kind roster.item: { name?, groups }), or
+-- that there is none (roster.remove).
+CREATE FUNCTION bound_contact(p_user uuid, p_peer text, p_kind text, p_item jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF bound_is(p_user) THEN
+    PERFORM outbox_add(l.ret_before + 1, p_kind, p_user, ARRAY[p_peer], NULL, NULL, p_item::text)
       FROM log_advance(1) l;
   END IF;
 END $$;

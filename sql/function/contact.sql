@@ -40,11 +40,16 @@ BEGIN
          OR contact_consents(p_user, p_peer);
 END $$;
 
+-- Whether the row says anything.
+CREATE FUNCTION contact_says(c contacts) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT c.to_peer OR c.from_peer OR c.ask OR c.pending_in OR c.name IS NOT NULL OR c.groups <> '{}'
+$$;
+
 -- Removes the row when it says nothing any more.
 CREATE FUNCTION contact_tidy(p_user uuid, p_peer text) RETURNS void
 LANGUAGE sql AS $$
-  DELETE FROM contacts WHERE user_id = p_user AND peer = p_peer
-    AND NOT (to_peer OR from_peer OR ask OR pending_in)
+  DELETE FROM contacts c WHERE c.user_id = p_user AND c.peer = p_peer AND NOT contact_says(c)
 $$;
 
 -- A request to see the user's presence. Requests that wait for the user's decision are kept, at most
@@ -245,7 +250,7 @@ LANGUAGE sql STABLE AS $$
     'subscription', CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to'
                          WHEN c.from_peer THEN 'from' ELSE 'none' END,
     'ask', coalesce(c.ask, false), 'pending', coalesce(c.pending_in, false),
-    'note', CASE WHEN c.pending_in THEN c.note END,
+    'note', CASE WHEN c.pending_in THEN c.note END, 'name', c.name, 'groups', to_jsonb(coalesce(c.groups, '{}')),
     'updated_at', api_time(c.updated_at))
     FROM (SELECT) one LEFT JOIN contacts c ON c.user_id = p_user AND c.peer = u.jid
 $$;
@@ -421,12 +426,66 @@ BEGIN
     IF had.from_peer OR had.pending_in THEN
       PERFORM contact_send(p_user, had.peer, 'unsubscribed');
     END IF;
+    had.pending_in := false; -- who has only asked is not in the list of an account's server
+    IF contact_says(had) THEN
+      PERFORM bound_contact(p_user, had.peer, 'roster.remove');
+    END IF;
   END IF;
   PERFORM contact_event(p_user, had.peer);
   result := jsonb_build_object('contact', contact_json(p_user, named.ret_user))
     || change_follows(p_user, CASE WHEN had.from_peer AND (named.ret_user).kind <> 'hosted'
                                         AND NOT relation_blocks(p_user, had.peer)
                                    THEN jsonb_build_array(had.peer) END, false);
+END $$;
+
+-- What the user calls a contact, and the groups that one is in: { user_id, name?, groups? }; null takes the name away. One of whom
+-- nothing is said any more is none. The list of an account of another server is that server's, which is told the whole item,
+-- and has what cannot be shown as it is; of an item that is too large to keep both have to be given. The result is { contact }.
+CREATE FUNCTION change_contact_update(p_user uuid, p_arguments jsonb, OUT outcome int, OUT result jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  named record;
+  had contacts;
+  new contacts;
+  missing CONSTANT text := CASE WHEN NOT p_arguments ? 'name' THEN '/name' WHEN NOT p_arguments ? 'groups' THEN '/groups' END;
+BEGIN
+  SELECT * INTO named FROM relation_named(p_user, p_arguments, false);
+  SELECT * INTO had FROM contacts c WHERE c.user_id = p_user AND c.peer = named.ret_jid FOR UPDATE;
+  IF had.user_id IS NULL THEN
+    outcome := 2;
+    RETURN;
+  END IF;
+  IF jsonb_array_length(p_arguments->'groups') > (
+       SELECT count(DISTINCT e) FROM jsonb_array_elements_text(p_arguments->'groups') e) THEN
+    outcome := 6;
+    result := jsonb_build_object('pointer', '/groups', 'detail', 'has one twice');
+    RETURN;
+  END IF;
+  new := had;
+  IF p_arguments ? 'name' THEN
+    new.name := p_arguments->>'name';
+    new.listed := new.listed - 'name';
+  END IF;
+  IF p_arguments ? 'groups' THEN
+    new.groups := ARRAY(SELECT DISTINCT e COLLATE "C" FROM jsonb_array_elements_text(p_arguments->'groups') e ORDER BY 1);
+    new.listed := new.listed - 'groups';
+  END IF;
+  outcome := CASE WHEN (new.name, new.groups) IS DISTINCT FROM (had.name, had.groups) THEN 0 ELSE 1 END;
+  IF outcome = 0 THEN
+    IF had.listed = '{}' AND missing IS NOT NULL THEN
+      outcome := 6;
+      result := jsonb_build_object('pointer', missing, 'detail', 'is needed, too: what the server has is not known here');
+      RETURN;
+    END IF;
+    new.listed := nullif(new.listed, '{}');
+    UPDATE contacts c SET name = new.name, groups = new.groups, listed = new.listed, updated_at = now()
+      WHERE c.user_id = p_user AND c.peer = had.peer;
+    PERFORM bound_contact(p_user, had.peer, 'roster.item', jsonb_strip_nulls(jsonb_build_object(
+      'name', coalesce(new.listed->>'name', new.name), 'groups', coalesce(new.listed->'groups', to_jsonb(new.groups)))));
+    PERFORM contact_tidy(p_user, had.peer);
+    PERFORM contact_event(p_user, had.peer);
+  END IF;
+  result := jsonb_build_object('contact', contact_json(p_user, named.ret_user)) || change_follows(p_user);
 END $$;
 
 -- The user's contacts, by address: { items, has_more, next }. p_after is the address that `next` of an

@@ -377,7 +377,7 @@ BEGIN
     WHEN 'profile' THEN
       RETURN QUERY SELECT 'profile'::text, export_profile(p_user)::text WHERE p_after IS NULL;
     WHEN 'contacts' THEN
-      RETURN QUERY SELECT c.peer, jsonb_build_object('jid', c.peer, 'name', u.name, 'ask', c.ask, 'subscription',
+      RETURN QUERY SELECT c.peer, jsonb_build_object('jid', c.peer, 'name', u.name, 'called', c.name, 'groups', c.groups, 'ask', c.ask, 'subscription',
           CASE WHEN c.to_peer AND c.from_peer THEN 'both' WHEN c.to_peer THEN 'to' WHEN c.from_peer THEN 'from' ELSE 'none' END)::text
         FROM contacts c LEFT JOIN users u ON u.jid = c.peer WHERE c.user_id = p_user AND c.peer > coalesce(p_after, '') ORDER BY c.peer LIMIT p_limit;
     WHEN 'blocked' THEN

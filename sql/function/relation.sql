@@ -668,7 +668,7 @@ BEGIN
       WHERE x.user_id = p_user AND x.pending_in
         AND (x.peer = named.ret_jid OR relation_domain(x.peer) = named.ret_jid);
     DELETE FROM contacts x -- as contact_tidy()
-      WHERE x.user_id = p_user AND NOT (x.to_peer OR x.from_peer OR x.ask OR x.pending_in);
+      WHERE x.user_id = p_user AND NOT contact_says(x);
     UPDATE members m SET request = 'declined'
       FROM conversations c WHERE m.user_id = p_user AND m.request = 'pending'
         AND c.id = m.conversation_id AND c.kind = 'direct'

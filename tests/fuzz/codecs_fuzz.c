@@ -219,8 +219,10 @@ static void run_listed(xmpp_stanza_t *stanza, const struct xep_codec *codec)
 static void item_told(const struct roster_item *item, void *data)
 {
     (void)data;
-    if (!item->jid || !item->subscription)
+    if (!item->jid || !item->subscription || !item->groups)
         abort();
+    g_autoptr(xmpp_stanza_t) set = roster_build_set(item);
+    check_round_trip(set);
 }
 
 static void block_told(const char *jid, void *data)

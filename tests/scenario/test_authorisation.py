@@ -282,6 +282,9 @@ ROWS = {
     "PATCH /api/settings/retention": signed_in({"messages_days": 90}),
     "GET /api/contacts": signed_in(),
     "POST /api/contacts": signed_in({"jid": "carol@example.org"}),
+    "PATCH /api/contacts/{user_id}": users(
+        {"name": "A friend", "groups": ["Friends"]}, own="not_found", foreign="not_found", anonymous="unauthenticated",
+        anonymous_foreign="unauthenticated"),
     "DELETE /api/contacts/{user_id}": users(  # who is no contact is like nobody
         own="not_found", foreign="not_found", anonymous="unauthenticated", anonymous_foreign="unauthenticated"),
     "GET /api/messages/search": signed_in({"q": "strangers"}),

@@ -397,6 +397,75 @@ def test_contacts_and_blocks_are_the_servers(world):
         wait_for("nobody is blocked", lambda: user.call(200, "GET", "/api/users/blocked")["items"] == [])
 
 
+def test_names_and_groups_of_contacts_are_the_servers(world):
+    host, _, user = world
+    many = "".join(f"<group>g{n:04}</group>" for n in range(900))
+    host.roster[user.name] = (
+        "<item jid='carol@example.org' subscription='both' name='Carol &lt;b&gt;&#x202e;'><group>Work</group><group>Work</group><group/><group> Kin </group></item>"
+        "<item jid='none@example.org' subscription='none' name='Nobody'/>"
+        f"<item jid='many@example.org' subscription='to' name='{'n' * 3000}'>{many}</item>")
+
+    def contacts():
+        return {c["user"]["jid"]: c for c in user.call(200, "GET", "/api/contacts")["items"]}
+
+    def known(jid):
+        return contacts().get(jid) and (contacts()[jid]["name"], contacts()[jid]["groups"])
+
+    def push(id, item, sender=user.jid):
+        host.to_session(user.name, f"<iq xmlns='jabber:client' type='set' id='{id}' from='{sender}'><query xmlns='{ROSTER}'>{item}</query></iq>")
+        return host.expect_injected("an answer", lambda s: s.user == user.name and s.id == id).type
+
+    def written():
+        told = host.expect_injected("a change of the list", lambda s: s.user == user.name and s.type == "set" and s.has(ROSTER, "query"))
+        item, = told.child(ROSTER, "query")
+        return told, (item.get("jid"), item.get("name"), item.get("subscription"), [g.text for g in item])
+
+    with user.ws() as socket:
+        host.expect_bound(user.name)
+        wait_for("the contacts", lambda: set(contacts()) == {"carol@example.org", "none@example.org", "many@example.org"})
+        assert known("carol@example.org") == ("Carol <b>", ["Kin", "Work"]) and known("none@example.org") == ("Nobody", [])
+        assert known("many@example.org") == ("n" * 255, [f"g{n:04}" for n in range(32)])
+        # What the app does not change stays as the server has it, also what is not shown of it.
+        path = f"/api/contacts/{contacts()['carol@example.org']['user']['id']}"
+        user.call(200, "PATCH", path, {"groups": ["Kin"]})
+        assert written()[1] == ("carol@example.org", "Carol <b>\u202e", None, ["Kin"])
+        user.call(200, "PATCH", path, {"name": "Carola & <co>"})
+        asked, item = written()
+        assert item == ("carol@example.org", "Carola & <co>", None, ["Kin"])
+        # Of what is too much to keep nothing is lost: both have to be given.
+        large = f"/api/contacts/{contacts()['many@example.org']['user']['id']}"
+        for body, pointer in (({"name": "M"}, "/groups"), ({"groups": ["M"]}, "/name")):
+            reply = user.request("PATCH", large, body)
+            assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, pointer)
+        user.call(200, "PATCH", large, {"name": "M", "groups": ["M"]})
+        assert written()[1] == ("many@example.org", "M", None, ["M"])
+        # A push moves them; the same one twice, or one of somebody else, does not.
+        socket.expect("user.updated", contact={"name": "M", "groups": ["M"]})
+        changed = "<item jid='carol@example.org' subscription='both' name='C.'><group>Work</group></item>"
+        assert push("p1", changed) == "result"
+        socket.expect("user.updated", contact={"name": "C.", "groups": ["Work"]})
+        assert push("p2", changed) == "result"
+        for number, sender in enumerate(("eve@example.org", f"{user.jid}/phone", "carol@example.org", host.domain)):
+            assert push(f"f{number}", "<item jid='carol@example.org' subscription='both' name='forged'/>", sender) == "error"
+        assert push("p3", "<item jid='none@example.org' subscription='none' name='Somebody'/>") == "result"
+        socket.expect("user.updated", contact={"name": "Somebody"})
+        assert socket.count("user.updated", contact={"name": "C."}) == 1 and socket.count("user.updated", contact={"name": "forged"}) == 0
+        assert known("carol@example.org") == ("C.", ["Work"])
+        # What the server refuses is taken back.
+        host.roster[user.name] = changed
+        user.call(200, "PATCH", path, {"name": "refused"})
+        asked, _ = written()
+        host.to_session(user.name, f"<iq xmlns='jabber:client' type='error' id='{asked.id}' from='eve@example.org'><error type='cancel'/></iq>")
+        host.to_session(user.name, f"<iq xmlns='jabber:client' type='error' id='{asked.id}' from='{user.jid}'><error type='cancel'>"
+                        "<not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
+        socket.expect("user.updated", contact={"name": "C.", "groups": ["Work"]})
+        # Who is removed goes from the server's list, name and all.
+        user.call(200, "DELETE", path)
+        assert written()[1] == ("carol@example.org", None, "remove", [])
+        assert push("p4", "<item jid='carol@example.org' subscription='remove' name='C.'><group>Work</group></item>") == "result"
+        wait_for("no contact", lambda: "carol@example.org" not in contacts())
+
+
 def test_a_resource_that_another_client_has_is_left_to_it(world):
     host, _, user = world
     host.refuse[user.name] = "conflict"

@@ -10,7 +10,7 @@ from harness.account import Person
 from harness.adhoc import Commands
 from harness.inbox import wait_for
 from harness.rest import Api, App, Backend
-from harness.xmpp import CHATSTATES, MARKERS
+from harness.xmpp import CHATSTATES, MARKERS, ROSTER
 
 CORRECT = "urn:xmpp:message-correct:0"
 REACTIONS = "urn:xmpp:reactions:0"
@@ -229,6 +229,68 @@ def test_the_contacts_of_another_client_are_the_apps(bob, xmpp):
     SubElement(change, "{jabber:iq:roster}item", {"jid": dave.bare, "subscription": "remove"})
     phone.iq(None, change, "set")
     wait_for("no contact", lambda: subscription(bob, dave.bare) in (None, "none"))
+
+
+def put_item(phone, jid, *groups, **attributes):
+    change = Element(f"{{{ROSTER}}}query")
+    item = SubElement(change, f"{{{ROSTER}}}item", {"jid": jid, **attributes})
+    for group in groups:
+        SubElement(item, f"{{{ROSTER}}}group").text = group
+    phone.iq(None, change, "set")
+
+
+def called(person, jid):
+    return next(((c["name"], c["groups"]) for c in person.call(200, "GET", "/api/contacts")["items"] if c["user"]["jid"] == jid), None)
+
+
+def expect_item(phone, jid, name, groups):
+    """The account's server tells the phone how it has the contact now."""
+    def fits(stanza):
+        query = stanza.child(ROSTER, "query") if stanza.name == "iq" and stanza.type == "set" else None
+        return query is not None and any(
+            item.get("jid") == jid and (item.get("name") or None, sorted(g.text for g in item)) == (name, groups) for item in query)
+    return phone.expect_stanza(f"{jid} is {name} in {groups}", fits)
+
+
+def test_a_contact_is_called_the_same_in_all_clients(stack, bob, xmpp):
+    phone = xmpp("bob")
+    phone.iq(None, Element(f"{{{ROSTER}}}query"))  # who has asked is told of changes
+    fred = "fred@elsewhere.example"
+    put_item(phone, fred, "Kin", "Work", name="Fred & <Co>")
+    told = bob.socket.expect("user.updated", jid=fred)["payload"]["contact"]
+    assert (told["name"], told["groups"], told["subscription"]) == ("Fred & <Co>", ["Kin", "Work"], "none")
+    put_item(phone, fred, "Kin", name="Freddy")
+    bob.socket.expect("user.updated", jid=fred, contact={"name": "Freddy", "groups": ["Kin"]})
+    path = next(f"/api/contacts/{c['user']['id']}" for c in bob.call(200, "GET", "/api/contacts")["items"] if c["user"]["jid"] == fred)
+    bob.call(200, "PATCH", path, {"name": "Frederick"})
+    expect_item(phone, fred, "Frederick", ["Kin"])
+    bob.call(200, "PATCH", path, {"groups": ["B & <b>", "A"]})
+    expect_item(phone, fred, "Frederick", ["A", "B & <b>"])
+    # What asks for presence, and takes it back, leaves name and groups alone.
+    bob.call((200, 201), "POST", "/api/contacts", {"jid": fred})
+    phone.expect_roster(fred, ask="subscribe")
+    assert called(bob, fred) == ("Frederick", ["A", "B & <b>"])
+    # What is done while the server is away waits, and a restart of the bridge changes nothing.
+    stack.kill("xmpp")
+    wait_for("the host is away", lambda: not bob.call(200, "GET", "/api/session")["host_up"])
+    bob.call(200, "PATCH", path, {"name": "Fritz"})
+    assert called(bob, fred) == ("Fritz", ["A", "B & <b>"])
+    stack.restart("xmpp")
+    again = xmpp("bob")
+    wait_for("the host is back", lambda: bob.call(200, "GET", "/api/session")["host_up"], 60)
+
+    def at_the_server():
+        items = again.iq(None, Element(f"{{{ROSTER}}}query")).xml.iter(f"{{{ROSTER}}}item")
+        return next(((i.get("name"), sorted(g.text for g in i)) for i in items if i.get("jid") == fred), None)
+    wait_for("the server has it", lambda: at_the_server() == ("Fritz", ["A", "B & <b>"]), 60)
+    wait_for("the app has it", lambda: called(bob, fred) == ("Fritz", ["A", "B & <b>"]), 60)
+    stack.kill("bridge")
+    stack.restart("bridge")
+    wait_for("the bridge is back", lambda: bob.request("GET", "/api/session").status == 200 and bob.call(200, "GET", "/api/session")["host_up"], 60)
+    assert called(bob, fred) == ("Fritz", ["A", "B & <b>"])
+    bob.call(200, "DELETE", path)
+    wait_for("it is gone from the server's list", lambda: at_the_server() is None, 60)
+    wait_for("and from the app's", lambda: called(bob, fred) is None, 60)
 
 
 def test_who_asks_to_see_an_account_waits_for_the_app(bob, xmpp):

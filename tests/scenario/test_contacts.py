@@ -126,6 +126,61 @@ def test_whom_one_writes_to_may_see_at_once(alice, bella):
     assert state(add(alice, user_id=bella.id)) == ("to", False, False)
 
 
+# -- names and groups
+
+
+def test_a_contact_is_called_and_grouped_as_the_user_likes(alice, bella):
+    bella_id, alice_id = bella.id, alice.me()["id"]
+    path = f"/api/contacts/{bella_id}"
+    assert add(alice, user_id=bella_id)["groups"] == [] and contacts(alice)["items"][0]["name"] is None
+    with alice.ws() as socket, bella.ws() as hers:
+        changed = alice.call(200, "PATCH", path, {"name": "  My   sister ", "groups": ["Kin", "<b>&amp;</b>"]})
+        assert (changed["name"], changed["groups"]) == ("My sister", ["<b>&amp;</b>", "Kin"])
+        told = socket.expect("user.updated")["payload"]
+        assert (told["id"], told["contact"]["name"], told["contact"]["groups"]) == (bella_id, "My sister", ["<b>&amp;</b>", "Kin"])
+        assert told["name"] == changed["user"]["name"] == bella.me()["name"], "what she calls herself is hers"
+        assert contacts(alice)["items"] == [changed]
+        assert alice.call(200, "PATCH", path, {"groups": ["Kin", "<b>&amp;</b>"], "name": "My sister"}) == changed
+        assert alice.call(200, "PATCH", path, {}) == changed
+        socket.sync()
+        assert socket.count("user.updated") == 1, "nothing has changed"
+        cleared = alice.call(200, "PATCH", path, {"name": None, "groups": []})
+        assert (cleared["name"], cleared["groups"]) == (None, [])
+        socket.expect("user.updated", contact={"name": None, "groups": []})
+        hers.sync()
+        assert hers.count("user.updated", id=alice_id) == 0, "nobody else is told"
+
+
+@pytest.mark.parametrize("body", [{"name": ""}, {"name": " "}, {"name": "x" * 256}, {"name": "a\u202eb"}, {"name": 7}, {"name": "a\x00b"},
+                                  {"groups": "Kin"}, {"groups": [""]}, {"groups": ["a", "a"]}, {"groups": ["a  b", "a b"]}, {"groups": ["x" * 256]},
+                                  {"groups": ["a\nb"]}, {"groups": [f"g{n}" for n in range(33)]}, {"groups": [1]}, {"group": ["a"]}],
+                         ids=lambda body: str(body)[:40])
+def test_hostile_names_and_groups_are_refused(alice, body):
+    carol = add(alice, jid="carol@nowhere.example")["user"]["id"]
+    reply = alice.request("PATCH", f"/api/contacts/{carol}", body)
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, f"/{next(iter(body))}")
+    assert (contacts(alice)["items"][0]["name"], contacts(alice)["items"][0]["groups"]) == (None, [])
+
+
+def test_only_a_contact_has_a_name(alice, bella):
+    alice.conversation_with(participant_id=bella.id)
+    for id in (bella.id, str(uuid.uuid4()), "x", alice.me()["id"]):
+        assert alice.request("PATCH", f"/api/contacts/{id}", {"name": "B"}).status == 404
+    assert contacts(alice)["items"] == []
+
+
+def test_who_has_a_name_stays_when_the_subscription_ends(alice, bob):
+    with alice.ws() as socket:
+        id = add(alice, jid=bob.bare)["user"]["id"]
+        bob.expect_presence(alice.jid, "subscribe")
+        alice.call(200, "PATCH", f"/api/contacts/{id}", {"name": "Bobby"})
+        bob.send_presence(to=alice.jid, type="unsubscribed")
+        socket.expect("user.updated", contact={"subscription": "none", "ask": False, "name": "Bobby"})
+    assert [(c["name"], *state(c)) for c in contacts(alice)["items"]] == [("Bobby", "none", False, False)]
+    remove(alice, id)
+    assert contacts(alice)["items"] == []
+
+
 # -- pages and bad input
 
 

@@ -113,7 +113,8 @@ def test_an_account_as_its_user_sees_it(stack, alice, bella):
     alice.call(200, "PATCH", f"/api/messages/{said[2]['id']}", {"content": "better"})
     alice.call(200, "PUT", f"/api/messages/{said[1]['id']}/reactions/%F0%9F%91%8D")
     alice.call(200, "POST", "/api/users/block", {"jid": "nuisance@example.org"})
-    alice.call((200, 201), "POST", "/api/contacts", {"jid": "carol@example.org"})
+    added = alice.call((200, 201), "POST", "/api/contacts", {"jid": "carol@example.org"})
+    alice.call(200, "PATCH", f"/api/contacts/{added['user']['id']}", {"name": "C & <C>", "groups": ["Kin", "Work"]})
     with alice.ws() as socket:
         asked = alice.call(202, "POST", "/api/account/exports", {})
         assert asked["state"] == "running" and asked["url"] is None
@@ -133,7 +134,9 @@ def test_an_account_as_its_user_sees_it(stack, alice, bella):
     user = ElementTree.fromstring(files["xep-0227.xml"]).find(f"{PIE}host/{PIE}user")
     local, _, domain = alice.me()["jid"].partition("@")
     assert user.get("name") == local and ElementTree.fromstring(files["xep-0227.xml"]).find(f"{PIE}host").get("jid") == domain
-    assert [i.get("jid") for i in user.find("{jabber:iq:roster}query")] == ["carol@example.org"]
+    assert [(i.get("jid"), i.get("name"), [g.text for g in i.findall("{jabber:iq:roster}group")]) for i in user.find("{jabber:iq:roster}query")] == [
+        ("carol@example.org", "C & <C>", ["Kin", "Work"])]
+    assert [(row["called"], row["groups"]) for row in lines(files["contacts.jsonl"])] == [("C & <C>", ["Kin", "Work"])]
     results = user.find("{urn:xmpp:pie:0#mam}archive").findall("{urn:xmpp:mam:2}result")
     assert [r.get("id") for r in results] == [m["id"] for m in messages]
     bodies = [r.find("{urn:xmpp:forward:0}forwarded/{jabber:client}message/{jabber:client}body").text for r in results]

@@ -300,6 +300,7 @@ def changes(db):
     jid = {"jid": "r4@example.org", "domain": DOMAIN}
     return [("block", user, jid), ("unblock", user, jid), ("block", user, {"jid": "example.org"}),
             ("contact_add", user, jid), ("contact_add", user, {"user_id": other, "domain": DOMAIN}),
+            ("contact_update", user, {"user_id": other, "name": "A friend", "groups": ["Friends", "Work"]}),
             ("contact_remove", user, {"user_id": other}),
             *(("contact_stanza", user, {"type": type, "peer": "r4@example.org"}) for type in
               ("subscribe", "subscribed", "unsubscribe", "unsubscribed")),

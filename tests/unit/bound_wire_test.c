@@ -139,6 +139,44 @@ static void item_count(const struct roster_item *item, void *data)
     g_string_append_printf(data, "%s:%s:%d ", item->jid, item->subscription, item->ask);
 }
 
+static void item_tell(const struct roster_item *item, void *data)
+{
+    g_string_append_printf(data, "%s=%s", item->jid, item->name ? item->name : "-");
+    for (const char *const *group = item->groups; *group; group++)
+        g_string_append_printf(data, "[%s]", *group);
+}
+
+START_TEST(names_and_groups_are_read_and_written)
+{
+    static const char *const groups[] = {"Kin & <b>Friends</b>", "Work", NULL};
+    static const struct {
+        struct roster_item item;
+        const char *seen;
+    } rows[] = {
+        {{.jid = "a@b", .name = "Anna \"A\"", .groups = groups},
+         "a@b=Anna \"A\"[Kin & <b>Friends</b>][Work]"},
+        {{.jid = "a@b", .subscription = "both", .ask = true}, "a@b=-"},
+        {{.jid = "a@b", .name = "Anna", .groups = groups, .subscription = "remove"}, "a@b=-"}};
+    g_autoptr(GString) seen = g_string_new(NULL);
+    g_autoptr(xmpp_stanza_t) iq = stanza_of(
+        "<iq xmlns='jabber:client'><query xmlns='jabber:iq:roster'><item jid='a@b' name='A &amp; "
+        "B'><group>x</group><group/><group xmlns='urn:x'>no</group>text<group>x</group></item>"
+        "<item jid='c@d' name=''/></query></iq>");
+    ck_assert(roster_parse(iq, item_tell, seen));
+    ck_assert_str_eq(seen->str, "a@b=A & B[x][][x]c@d=");
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(xmpp_stanza_t) set = roster_build_set(&rows[i].item);
+        g_autofree char *text = stanza_to_text(set, NULL);
+        g_autoptr(xmpp_stanza_t) again = stanza_of(text);
+        g_string_truncate(seen, 0);
+        ck_assert(roster_parse(again, item_tell, seen));
+        ck_assert_str_eq(seen->str, rows[i].seen);
+        ck_assert_int_eq(strstr(text, "subscription") != NULL, i == 2);
+        ck_assert_ptr_null(strstr(text, "ask"));
+    }
+}
+END_TEST
+
 static void block_count(const char *jid, void *data)
 {
     g_string_append_printf(data, "%s ", jid);
@@ -204,4 +242,5 @@ END_TEST
 
 UNIT_MAIN("bound_wire", a_hello_is_read, what_is_no_hello_is_none,
           a_wrapper_has_one_stanza_of_one_session, what_is_injected_has_no_sender_and_its_id,
-          an_end_is_read, lists_are_read, an_id_has_two_spellings)
+          an_end_is_read, lists_are_read, names_and_groups_are_read_and_written,
+          an_id_has_two_spellings)
