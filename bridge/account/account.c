@@ -42,6 +42,7 @@ struct accounts *accounts_new(void)
     accounts->by_id = g_hash_table_new_full(uuid_hash, uuid_equal, NULL, unref_value);
     accounts->by_jid = g_hash_table_new(g_str_hash, g_str_equal);
     accounts->by_own_id = g_hash_table_new(uuid_hash, uuid_equal);
+    accounts->crowded = ACCOUNTS_MAX;
     return accounts;
 }
 
@@ -101,6 +102,9 @@ static void drop_unused(struct accounts *accounts)
             g_hash_table_remove(accounts->by_own_id, &account->own_id);
         g_hash_table_iter_remove(&iter);
     }
+    /* Where nearly all are in use, the next look at all of them is not the next account's. */
+    guint left = g_hash_table_size(accounts->by_id);
+    accounts->crowded = MAX(ACCOUNTS_MAX, left + left / 8);
 }
 
 char *account_address(const char *jid)
@@ -111,7 +115,7 @@ char *account_address(const char *jid)
 static struct account *account_add(struct accounts *accounts, const struct uuid *id,
                                    const char *jid)
 {
-    if (g_hash_table_size(accounts->by_id) >= ACCOUNTS_MAX)
+    if (g_hash_table_size(accounts->by_id) >= accounts->crowded)
         drop_unused(accounts);
     struct account *account = g_new0(struct account, 1);
     account->references = 1;

@@ -49,6 +49,7 @@ struct accounts {
     GHashTable *by_id;       /* struct uuid * → struct account *, owned */
     GHashTable *by_jid;
     GHashTable *by_own_id; /* those that have signed in by token */
+    guint crowded;         /* with so many of them, unused ones are dropped */
 };
 
 struct accounts *accounts_new(void);
