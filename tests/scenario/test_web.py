@@ -606,6 +606,15 @@ def test_lists_beside_that_of_conversations(people, alice, bella):
     alice.click(".settings .picker .found", "Bella Brown")
     alice.shows(".settings section li", "Bella Brown")
     assert people[0].call(200, "GET", "/api/contacts")["items"]
+    alice.click(".settings section li button", "Rename")
+    alice.write("dialog input", "My sister")
+    alice.write("dialog textarea", "Kin")
+    assert alice.axe() == []
+    alice.press("dialog button[type=submit]", "Save")
+    alice.shows(".settings section li", "My sister")
+    alice.shows(".settings section li", "Kin")
+    contact, = people[0].call(200, "GET", "/api/contacts")["items"]
+    assert (contact["name"], contact["groups"], contact["user"]["name"]) == ("My sister", ["Kin"], "Bella Brown")
     alice.click(".settings section li button", "Remove")
     alice.shows_not(".settings section li")
 

@@ -188,6 +188,9 @@ export class Rest {
   addContact(whom: { user_id: string } | { jid: string }) {
     return this.request<T.Contact>("POST", "/api/contacts", { body: whom });
   }
+  updateContact(user: string, changes: { name?: string | null; groups?: string[] }) {
+    return this.request<T.Contact>("PATCH", `/api/contacts/${segment(user)}`, { body: changes });
+  }
   removeContact(user: string) {
     return this.request<T.Contact>("DELETE", `/api/contacts/${segment(user)}`);
   }

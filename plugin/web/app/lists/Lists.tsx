@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Lists beside that of conversations: messages with a star, calls, contacts.
 import { ArrowLeft, PhoneIncoming, PhoneMissed, PhoneOutgoing } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { type FormEvent, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import type { Call, Contact } from "../../client/types";
 import { formatFull, t } from "../../i18n";
 import { CallInitiationButtons } from "../calls/CallInitiationButtons";
@@ -10,7 +10,7 @@ import { go, goBack, threadPath } from "../routes";
 import { readAnew } from "../shared/anew";
 import { PeoplePicker } from "../shared/PeoplePicker";
 import { MoreButton, usePages } from "../shared/pages";
-import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
+import { Dialog, EmptyState, IconButton, LoadingSpinner } from "../shared/small";
 import { clockText } from "../shared/times";
 import { UserAvatar } from "../shared/UserAvatar";
 import { useAnew } from "../shared/useAnew";
@@ -149,17 +149,22 @@ function Contacts() {
 }
 
 function ContactLine({ contact, run }: { contact: Contact; run: (what: () => Promise<unknown>) => void }) {
-  const { user, subscription, ask, pending, note } = contact;
+  const { user, subscription, ask, pending, note, groups } = contact;
+  const [naming, setNaming] = useState(false);
+  const name = contact.name ?? user.name;
   const sees = subscription === "both" || subscription === "to";
   const talk = () =>
     void attempt(async () => go(threadPath((await messenger.talkTo({ participant_id: user.id })).id)));
   return (
     <li>
-      <UserAvatar name={user.name} picture={user.avatar_url} size="small" />
+      <UserAvatar name={name} picture={user.avatar_url} size="small" />
       <button type="button" className="found" onClick={talk}>
         <span className="text">
-          <bdi className="name">{user.name}</bdi>
+          <bdi className="name">{name}</bdi>
           <span className="preview">
+            {[...new Set([...(contact.name ? [user.name] : []), ...groups])].map((word) => (
+              <bdi key={word}>{word} · </bdi>
+            ))}
             {pending ? t("contacts.pending") : ask ? t("contacts.asked") : t(`contacts.${subscription}`)}
             {pending && note ? `: ${note}` : ""}
           </span>
@@ -170,14 +175,66 @@ function ContactLine({ contact, run }: { contact: Contact; run: (what: () => Pro
           {t(pending ? "thread.accept" : "contacts.ask")}
         </button>
       ) : null}
+      <button type="button" aria-label={`${t("contacts.rename")}: ${name}`} onClick={() => setNaming(true)}>
+        {t("contacts.rename")}
+      </button>
       <button
         type="button"
         className="danger"
-        aria-label={`${t("contacts.remove")}: ${user.name}`}
+        aria-label={`${t("contacts.remove")}: ${name}`}
         onClick={() => run(() => messenger.rest.removeContact(user.id))}
       >
         {t("contacts.remove")}
       </button>
+      {naming ? <Naming contact={contact} run={run} onClose={() => setNaming(false)} /> : null}
     </li>
+  );
+}
+
+/** What one calls somebody, and in which groups. */
+function Naming({
+  contact,
+  run,
+  onClose,
+}: {
+  contact: Contact;
+  run: (what: () => Promise<unknown>) => void;
+  onClose: () => void;
+}) {
+  const { user } = contact;
+  const [name, setName] = useState(contact.name ?? "");
+  const [groups, setGroups] = useState(contact.groups.join("\n"));
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const lines = groups.split("\n").map((line) => line.trim());
+    run(async () => {
+      await messenger.rest.updateContact(user.id, {
+        name: name.trim() || null,
+        groups: [...new Set(lines)].filter((line) => line !== ""),
+      });
+      onClose();
+    });
+  };
+  return (
+    <Dialog title={`${t("contacts.rename")}: ${user.name}`} onClose={onClose}>
+      <form onSubmit={submit}>
+        <label>
+          {t("contacts.name")}
+          <input
+            value={name}
+            maxLength={255}
+            placeholder={user.name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        </label>
+        <label>
+          {t("contacts.groups")}
+          <textarea rows={3} value={groups} onChange={(event) => setGroups(event.target.value)} />
+        </label>
+        <button type="submit" className="primary">
+          {t("save")}
+        </button>
+      </form>
+    </Dialog>
   );
 }
