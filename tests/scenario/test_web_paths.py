@@ -122,6 +122,32 @@ def test_what_is_unread_is_opened_at_its_beginning_and_not_read_through(stack, p
     alice.shows("article .body", "Thank you")
 
 
+# Frames as on a machine that has much else to do.
+SLOW_FRAMES = """
+const real = window.requestAnimationFrame;
+window.requestAnimationFrame = (run) => real(() => setTimeout(() => real(run), 200));
+"""
+
+
+def test_what_is_unread_is_opened_at_its_beginning_on_a_slow_machine(stack, people, alice):
+    fay = App(stack, "fay", username="fay", name="Fay Frost")
+    talk = fay.conversation_with(participant_id=people[0].me()["id"])
+    for n in range(90):
+        fay.send(talk, f"read {n}")
+    people[0].read(talk)
+    for n in range(90):
+        fay.send(talk, f"unread {n}")
+    with Page(stack, people[0]) as page:
+        page.sign_in()
+        page.run(SLOW_FRAMES)
+        page.open("Fay Frost")
+        page.shows("article .body", "unread 0")
+        page.run("for (let n = 0; n < 20; n++) await new Promise(requestAnimationFrame)")
+        page.until("the line is at the top", "const line = document.querySelector('.divider.unread')?.getBoundingClientRect();"
+                   " return line && Math.abs(line.top - document.querySelector('[role=feed]').getBoundingClientRect().top) < 12")
+        page.shows("article .body", "read 89")  # further up, and in the page
+
+
 # The answer to the next GET of such a path is kept back until the page is told to go on; it was made when there is a `goOn`.
 HOLD = """
 const real = window.fetch;

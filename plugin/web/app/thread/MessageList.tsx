@@ -48,6 +48,35 @@ function useUnreadLine(conversation: Conversation): number | null {
   return line;
 }
 
+/** The way to a row: how long it is depends on the rows that are measured on it, frame by frame. Until one is there nothing
+ * may be put before the row, which is known by its number. */
+function useWay(virtual: { scrollToIndex: (index: number, options: { align: "start" | "center" }) => void }) {
+  const [isOnWay, setOnWay] = useState(false);
+  const begin = useCallback(
+    (index: number, align: "start" | "center") => {
+      virtual.scrollToIndex(index, { align });
+      setOnWay(true);
+    },
+    [virtual],
+  );
+  useEffect(() => {
+    if (!isOnWay) return;
+    let frame = 0;
+    const look = () => {
+      if (isScrollingTo(virtual)) frame = requestAnimationFrame(look);
+      else setOnWay(false);
+    };
+    look();
+    return () => cancelAnimationFrame(frame);
+  }, [isOnWay, virtual]);
+  return { isOnWay, begin };
+}
+
+/** Whether a row, or the end, is being scrolled to. The library keeps that to itself; without it nothing is waited for. */
+function isScrollingTo(virtual: object): boolean {
+  return !!(virtual as { scrollState?: unknown }).scrollState;
+}
+
 /** The keyboard of a phone, a longer draft, another width: who was at the end stays there. */
 function useStay(
   scroller: RefObject<HTMLDivElement>,
@@ -118,6 +147,7 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit, onThread }:
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items[items.length - 1]?.index ?? 0;
+  const { isOnWay, begin } = useWay(virtual);
 
   const [pages, nextPage] = useReducer((n: number) => n + 1, 0);
   const fetchMore = useCallback(async (load: () => Promise<void>) => {
@@ -132,10 +162,10 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit, onThread }:
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: each page is looked behind, also where the rows in sight are the same
   useEffect(() => {
-    if (!thread.loaded) return;
+    if (!thread.loaded || isOnWay || items.length === 0) return;
     if (thread.hasOlder && first < AHEAD) void fetchMore(loadOlder);
     else if (thread.hasNewer && last > rows.length - AHEAD) void fetchMore(loadNewer);
-  }, [thread, first, last, rows.length, fetchMore, loadOlder, loadNewer, pages]);
+  }, [thread, first, last, rows.length, items.length, isOnWay, fetchMore, loadOlder, loadNewer, pages]);
 
   // Opened: at the end, or at the line where unread messages begin, or at what was jumped to.
   const placed = useRef<string | null>(null);
@@ -150,14 +180,14 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit, onThread }:
     );
     if (jumpTo && target < 0) return;
     placed.current = jumpTo ?? "end";
-    if (target >= 0) virtual.scrollToIndex(target, { align: jumpTo ? "center" : "start" });
+    if (target >= 0) begin(target, jumpTo ? "center" : "start");
     else if (hadUnread && thread.hasNewer)
-      virtual.scrollToIndex(0, { align: "start" }); // nothing was ever read here
+      begin(0, "start"); // nothing was ever read here
     else virtual.scrollToEnd();
     if (jumpTo) setTimeout(() => document.getElementById(`m-${jumpTo}`)?.focus(), 100);
-  }, [rows, jumpTo, thread.loaded, thread.hasNewer, hadUnread, virtual]);
+  }, [rows, jumpTo, thread.loaded, thread.hasNewer, hadUnread, virtual, begin]);
 
-  useStay(scroller, rows.length > 0, atEnd, virtual);
+  useStay(scroller, rows.length > 0, atEnd && !isOnWay, virtual);
   const unread = useMessaging((state) => state.unreadCounts[id] ?? 0);
   useSeen(id, thread, atEnd, unread);
 
