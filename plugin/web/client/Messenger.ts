@@ -562,21 +562,37 @@ export class Messenger {
   async loadNewest(conversation: string): Promise<void> {
     const replace = this.thread(conversation);
     this.asking.add(conversation);
-    const page = await this.rest
-      .messages(conversation, { limit: PAGE })
+    const { answer: page, came } = await this.arrivals
+      .during(this.rest.messages(conversation, { limit: PAGE }))
       .finally(() => this.asking.delete(conversation));
     this.setMessages(conversation, (thread) =>
       threads.addPage(thread, page.items, { hasOlder: page.has_more, hasNewer: false, replace }),
     );
+    this.addCame(conversation, came);
     this.keepThread(conversation);
   }
 
   private async loadAround(conversation: string, around: string): Promise<void> {
     const replace = this.thread(conversation);
-    const page = await this.rest.messages(conversation, { around, limit: PAGE });
+    const { answer: page, came } = await this.arrivals.during(
+      this.rest.messages(conversation, { around, limit: PAGE }),
+    );
     const where = { hasOlder: page.has_more_before, hasNewer: page.has_more_after, replace };
     this.setMessages(conversation, (thread) => threads.addPage(thread, page.items, where));
+    this.addCame(conversation, came);
     if (!where.hasNewer) this.keepThread(conversation);
+  }
+
+  /** Behind a page that reaches to the end: what came while it was on its way, and had no place in the piece of before. */
+  private addCame(conversation: string, came: Came): void {
+    for (const message of came.messages) {
+      const thread = this.thread(conversation);
+      if (message.conversation_id !== conversation || thread.hasNewer) continue;
+      if (message.seq <= (threads.newest(thread)?.seq ?? 0)) continue;
+      const added = threads.addMessage(thread, message);
+      if (added === "gap") return void this.catchUp(conversation);
+      this.setMessages(conversation, () => added);
+    }
   }
 
   /** Shows what was said from WHEN on; the id of the first such message, or of the last one if there is none. */
@@ -597,8 +613,11 @@ export class Messenger {
   async loadNewer(conversation: string): Promise<void> {
     const last = threads.newest(this.thread(conversation));
     if (!last) return this.loadNewest(conversation);
-    const page = await this.rest.messages(conversation, { after: last.id, limit: PAGE });
+    const { answer: page, came } = await this.arrivals.during(
+      this.rest.messages(conversation, { after: last.id, limit: PAGE }),
+    );
     this.join(conversation, last.id, page.items, { hasNewer: page.has_more });
+    this.addCame(conversation, came);
   }
 
   /** A page beside MESSAGE. Another piece of the conversation may be shown by now, which it would leave a hole in. */

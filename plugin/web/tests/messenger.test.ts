@@ -181,6 +181,28 @@ test("what was seen is marked as read where it was seen, whatever is opened next
   );
 });
 
+for (const [what, load] of [
+  ["the newest", (messenger: Messenger) => messenger.loadNewest("talk")],
+  ["the next ones", (messenger: Messenger) => messenger.loadNewer("talk")],
+] as const)
+  test(`what comes while ${what} are on their way is behind them`, async () => {
+    const { messenger, sockets, answers, turn } = await clientConnected();
+    const path = "GET /api/conversations/talk/messages";
+    answers[path] = { items: [message(1)], has_more_before: false, has_more_after: true, has_more: true };
+    await messenger.openThread("talk", "m1"); // a piece further up
+    let answer: (page: object) => void = () => {};
+    answers[path] = new Promise((resolve) => (answer = resolve));
+    const loading = load(messenger);
+    for (const seq of [3, 4]) sockets[0]!.say("message.new", message(seq), { cursor: `c-${seq}` });
+    await turn();
+    answer({ items: [message(1), message(2), message(3)], has_more: false, next: null });
+    await loading;
+    assert.deepEqual(
+      messenger.state.getState().messages.talk!.items.map(({ seq }) => seq),
+      [1, 2, 3, 4],
+    );
+  });
+
 test("an answer that was overtaken by messages takes none of them back", async () => {
   const { messenger, sockets, answers, turn } = await clientConnected();
   let answer: (conversation: Conversation) => void = () => {};
