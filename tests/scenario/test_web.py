@@ -521,7 +521,7 @@ def test_a_call_between_two_browsers(alice, bella):
     bella.shows(".ringing", "Alice Adams is calling")
     bella.click(".ringing .answer")
     for page in (alice, bella):
-        page.shows(".call .about", "In call", timeout=30)
+        page.shows(".call .about", "In call")
         page.until("the other's picture moves", "const v = document.querySelector('.call .remote');"
                    " return v.videoWidth > 0 && v.currentTime > 0.5")
         page.flows(audio=25, video=5)
