@@ -269,7 +269,7 @@ def test_a_contact_is_called_the_same_in_all_clients(stack, bob, xmpp):
     # What asks for presence, and takes it back, leaves name and groups alone.
     bob.call((200, 201), "POST", "/api/contacts", {"jid": fred})
     phone.expect_roster(fred, ask="subscribe")
-    assert called(bob, fred) == ("Frederick", ["A", "B & <b>"])
+    wait_for("the last change has come back to the app, too", lambda: called(bob, fred) == ("Frederick", ["A", "B & <b>"]), 60)
     # What is done while the server is away waits, and a restart of the bridge changes nothing.
     stack.kill("xmpp")
     wait_for("the host is away", lambda: not bob.call(200, "GET", "/api/session")["host_up"])
