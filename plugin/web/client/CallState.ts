@@ -90,6 +90,7 @@ export class CallControl {
   private samples: CallSample[] = [];
   private follows: { call: string; withVideo: boolean } | null = null; // the call that was handed on
   private retried = false;
+  private isTrying = false; // the connection has begun to connect since then
   private isWaiting = false; // for the time of another try
   private isReady = false; // there is a connection that signals can be about
   private wantsOffer: string | null = null; // the call whose offer was asked for before that
@@ -451,7 +452,9 @@ export class CallControl {
     } else if (state === "disconnected" && this.timer === null) {
       this.tell({ connection: "disconnected" });
       this.missed();
-    } else if (state === "failed") this.missed();
+    } else if (state === "connecting") this.isTrying = true;
+    // The first try may be given up only now: browsers take a quarter of a minute for that.
+    else if (state === "failed" && (this.isTrying || !this.retried)) this.missed();
   }
 
   /** There is no connection, or not in time. Five seconds later comes one more try, unless it is there by then. */
@@ -471,6 +474,7 @@ export class CallControl {
     this.stopTimer();
     if (!this.isBusy || !this.media) return;
     this.retried = true;
+    this.isTrying = false;
     this.timer = this.clock.setTimeout(() => this.missed(), CONNECT_WITHIN);
     if (this.isCaller) this.signal("ice_restart", await this.media.restart().catch(() => null));
   }

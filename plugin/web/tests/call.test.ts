@@ -181,11 +181,28 @@ test("a try that has failed is not waited for, and there are no more than two", 
   await clock.pass(2_000);
   const restarts = () => log.filter((what) => what === "ice_restart sent").length;
   assert.equal(restarts(), 1, "five seconds from when it was lost");
+  media.become("connecting");
   media.become("failed");
   await settle();
   assert.equal(calls.state.getState().problem, "connectivity");
   await clock.pass(60_000);
   assert.equal(restarts(), 1);
+});
+
+test("a first try that is given up late does not end the second", async () => {
+  const { calls, media, clock, log } = control();
+  await calls.initiate(DIRECT, "audio");
+  media.become("connected");
+  media.become("disconnected");
+  await clock.pass(5_000);
+  assert.equal(log.at(-1), "ice_restart sent");
+  media.become("failed");
+  await settle();
+  assert.equal(calls.state.getState().problem, null);
+  media.become("connecting");
+  media.become("connected");
+  await clock.pass(60_000);
+  assert.equal(calls.state.getState().callStatus, "active");
 });
 
 test("an end while another try is waited for leaves nothing behind", async () => {
