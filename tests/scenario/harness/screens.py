@@ -326,7 +326,7 @@ def offline(page, scene):
 
 def online(page, scene):
     scene.stack.restart("bridge.0")
-    page.until("it is connected again", "window.dispatchEvent(new Event('online')); return !document.querySelector('.banner')", timeout=40)
+    page.until("it is connected again", "window.dispatchEvent(new Event('online')); return !document.querySelector('.banner')")
 
 
 def ringing(page, scene):
