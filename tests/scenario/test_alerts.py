@@ -33,8 +33,6 @@ CONNECTIONS = 60
 FAILING_JOB = "CREATE OR REPLACE FUNCTION reap_sessions(p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)" \
               " LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'provoked'; END $$;"
 
-HELD_UP = "SELECT count(*) FROM pg_stat_activity WHERE %d = ANY (pg_blocking_pids(pid)) AND query ~ 'message'"
-
 
 class Watched:
     """A bridge of the test's own, and what its metrics say of it."""
@@ -116,32 +114,48 @@ def jobs(watched):
         yield before
 
 
+SENDERS = 3
+
+
+def hold_up(watched, lock):
+    """Holds the database up for somewhat over five seconds: (the metrics while messages wait, those when it was given up). What was not
+    yet sent to it by then is refused for good. None: it was given up before enough of them waited, the machine being a busy one."""
+    def behind():
+        text = alerts.read(watched.daemon)
+        return text if alerts.samples(text)[0]["trestle_archive_queue", "{}"] > 1000 else None
+
+    def over():
+        return not any(sender.is_alive() for sender in senders)
+    lock.cursor().execute("SELECT * FROM log_head FOR UPDATE")
+    senders = [threading.Thread(target=watched.alice.send, args=(watched.talk, "late"), kwargs={"status": 503}) for _ in range(SENDERS)]
+    for sender in senders:
+        sender.start()
+    wait_for("some wait for what was sent", lambda: watched.value("trestle_archive_queue") > 0 or over())
+    watched.server.send("".join(f"<message type='chat' from='bob@example.org/x' to='alice@app.example.org' id='m{number}'>"
+                                f"<body>{number}</body></message>" for number in range(1100)))
+    found = wait_for("they wait", lambda: behind() or over())[0]
+    for sender in senders:
+        sender.join()
+    wait_for("the watchdog", lambda: watched.value("trestle_archive_writable") == 0)
+    held = alerts.read(watched.daemon)
+    lock.cursor().execute("SELECT pg_sleep(2.5)")
+    lock.rollback()
+    wait_for("it is over", lambda: watched.value("trestle_archive_writable") == 1)
+    return (found, held) if isinstance(found, str) else None
+
+
 @pytest.mark.usefixtures("jobs")
 def test_a_database_that_is_held_up(watched):
     """One lock, for somewhat over five seconds: what waits is late, what does not wait has failed, and there is ever more of it."""
-    before = alerts.read(watched.daemon)
-    lock = psycopg2.connect(watched.daemon.info["database"])
-    with watched.bella.ws() as socket:
-        lock.cursor().execute("SELECT * FROM log_head FOR UPDATE")
-        senders = [threading.Thread(target=watched.alice.send, args=(watched.talk, "late"), kwargs={"status": 503}) for _ in range(3)]
-        for sender in senders:
-            sender.start()
-        # What was not yet sent when the database is given up is refused for good; what was sent comes late.
-        wait_for("one of them is being written", lambda: psql(watched.daemon.info["database"], HELD_UP % lock.info.backend_pid) != "0")
-        for number in range(1100):
-            watched.server.send(f"<message type='chat' from='bob@example.org/x' to='alice@app.example.org' id='m{number}'>"
-                                f"<body>{number}</body></message>")
-        wait_for("they wait", lambda: watched.value("trestle_archive_queue") > 1000)
-        behind = alerts.read(watched.daemon)
-        for sender in senders:
-            sender.join()
-        wait_for("the watchdog", lambda: watched.value("trestle_archive_writable") == 0)
-        held = alerts.read(watched.daemon)
-        lock.cursor().execute("SELECT pg_sleep(2.5)")
-        lock.rollback()
-        lock.close()
-        socket.expect("message.new", content="late")
-        wait_for("it is over", lambda: watched.value("trestle_archive_writable") == 1)
+    before, tries, found = alerts.read(watched.daemon), 0, None
+    with watched.bella.ws() as socket, contextlib.closing(psycopg2.connect(watched.daemon.info["database"])) as lock:
+        while not found or not any(frame["payload"]["content"] == "late" for frame in socket.frames("message.new")):
+            assert tries < 8, "never do messages wait, and one of them in PostgreSQL"
+            tries += 1
+            found = hold_up(watched, lock)
+            watched.alice.send(watched.talk, f"after {tries}")
+            socket.expect("message.new", content=f"after {tries}")
+    behind, held = found
     watched.fires(before, "TrestleDatabaseBehind", after=behind)
     watched.fires(before, "TrestleDatabaseRefuses", "TrestleSendsFail", after=held)
     watched.fires(before, "TrestleDeliverySlow", "TrestleQueriesSlow")
@@ -149,7 +163,7 @@ def test_a_database_that_is_held_up(watched):
     first, then = (alerts.samples(text)[0] for text in (before, alerts.read(watched.daemon)))
     unsent = ("trestle_messages_failed_total", '{code="unavailable"}')
     asked = [("trestle_query_seconds_count", f'{{query="{name}"}}') for name in slow]
-    assert then[unsent] - first.get(unsent, 0) == 3 and any(then[one] > first.get(one, 0) for one in asked)
+    assert then[unsent] - first.get(unsent, 0) == SENDERS * tries and any(then[one] > first.get(one, 0) for one in asked)
 
 
 def test_clients_that_do_not_come_in(watched):
@@ -179,7 +193,7 @@ def test_files_that_find_no_room(watched):
 
 
 def test_jobs_that_fail_and_one_that_is_kept(watched, jobs):
-    wait_for("they are noticed", lambda: watched.value("trestle_jobs_failing") == 1 and watched.value("trestle_jobs_late_seconds") > 300, 30)
+    wait_for("they are noticed", lambda: watched.value("trestle_jobs_failing") == 1 and watched.value("trestle_jobs_late_seconds") > 300)
     watched.fires(jobs, "TrestleJobsFail", "TrestleJobsLate")
     assert "event=job-failed kind=reap.sessions" in watched.daemon.logged()
 
@@ -259,7 +273,7 @@ def test_a_search_that_does_not_keep_up(watched):
          f" SELECT gen_random_uuid(), '{talk}', 1000000 + n, h.position + n, '{watched.alice.me()['id']}', now(), 'word ' || n, n"
          "   FROM h, generate_series(1, 105000) n RETURNING 1)"
          " UPDATE log_head SET position = position + (SELECT count(*) FROM added)")
-    wait_for("it is behind", lambda: watched.value("trestle_search_behind_positions") > 100000, 30)
+    wait_for("it is behind", lambda: watched.value("trestle_search_behind_positions") > 100000)
     watched.fires(before, "TrestleSearchBehind")
 
 
@@ -290,9 +304,9 @@ def test_an_instance_that_cannot_keep_the_lease(watched):
     assert watched.value("trestle_lease_held") == 1
     with contextlib.closing(psycopg2.connect(uri)) as keeper:
         keeper.cursor().execute("SELECT * FROM leases FOR UPDATE")
-        wait_for("it has lost the lease", lambda: watched.value("trestle_lease_held") == 0, 30)
+        wait_for("it has lost the lease", lambda: watched.value("trestle_lease_held") == 0)
         watched.fires(before, "TrestleNoLease")
-    wait_for("it has it again", lambda: watched.value("trestle_lease_held") == watched.value("trestle_link_up") == 1, 30)
+    wait_for("it has it again", lambda: watched.value("trestle_lease_held") == watched.value("trestle_link_up") == 1)
 
 
 def test_what_somebody_else_says_in_redis(watched, redis):
