@@ -14,6 +14,7 @@ from .inbox import DEADLINE, Inbox, run
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
 from slixmpp import ClientXMPP  # noqa: E402  (it already logs while it is imported)
 
+PARTING = 20  # seconds for the server to end its stream, too
 CLIENT = "jabber:client"
 RECEIPTS = "urn:xmpp:receipts"
 MARKERS = "urn:xmpp:chat-markers:0"
@@ -124,14 +125,15 @@ class XmppUser:
         return None if by_hand else stanza
 
     def close(self):
-        """Ends the session in an orderly way; the server knows at once that the client is gone."""
+        """Ends the session in an orderly way: when this returns, the server knows that the client is gone, and what comes for the
+        account then waits for the next one."""
         if self._client:
             client, self._client = self._client, None
             run(self._close(client))
 
     async def _close(self, client):
-        client.disconnect(wait=0.5)
-        await asyncio.wait({self._ended}, timeout=5)
+        client.disconnect(wait=PARTING)
+        await asyncio.wait({self._ended}, timeout=PARTING + 5)
         client.abort()
         client.cancel_connection_attempt()
         left = client._run_out_filters  # abort() forgets this task
