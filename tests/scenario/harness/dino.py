@@ -7,12 +7,12 @@ nothing and a list of authorities of its own, which takes root.
 import contextlib
 import secrets
 import sqlite3
+import time
 
 from .desktop import Desktop, need, wait_for
 from .inbox import DEADLINE
 from .starttls import StartTls
 
-START = 40.0
 ACCOUNT = """CREATE TABLE account ( id INTEGER PRIMARY KEY AUTOINCREMENT, bare_jid TEXT NOT NULL UNIQUE, resourcepart TEXT,
 password TEXT, alias TEXT, enabled INTEGER, roster_version TEXT, mam_earliest_synced INTEGER)"""
 MARKS = {0: None, 1: "received", 2: "read", 3: "acknowledged", 4: "unsent", 5: "wontsend", 6: "sending", 7: "sent", 8: "error"}
@@ -42,7 +42,7 @@ class Dino:
                 "/etc/resolv.conf": f"nameserver {self._address}\n",
                 "/etc/ssl/certs/ca-certificates.crt": self._front.certificate + self._trusted}, GTK_A11Y="none", **self._environment())
             self.expect("its roster", lambda: self.query("SELECT roster_version FROM account WHERE roster_version <> ''")
-                        or self.query("SELECT 1 FROM entity"), START)
+                        or self.query("SELECT 1 FROM entity"))
         except BaseException:
             self.close()
             raise
@@ -73,7 +73,7 @@ class Dino:
         """Enters a room by the dialog that its address opens, with the nick that Dino chooses; keys go to it from now on."""
         before = self.desktop.windows("dino-im")
         self.desktop.run("dino-im", f"xmpp:{room}?join")
-        dialog, = wait_for("Dino's dialog", lambda: [w for w in self.desktop.windows("dino-im") if w not in before], bool)
+        dialog = wait_for("Dino's dialog", lambda: [w for w in self.desktop.windows("dino-im") if w not in before], bool)[-1]
         self.desktop.focus(dialog)
         wait_for("Dino's dialog to close", lambda: self._accept(dialog), bool)
         self.expect("the room", lambda: self.query(
@@ -110,31 +110,39 @@ class Dino:
         self.desktop.press("Return")
 
     def upload(self, name, data):
-        """Sends a file in the chat opened last: the dialog for files, its path, and the question whether to send it."""
-        before = self.desktop.windows("dino-im")
-        path = self.desktop.write(name, data)
-        self.desktop.press("ctrl+u")
-        dialog, = wait_for("Dino's dialog", lambda: [w for w in self.desktop.windows("dino-im") if w not in before], bool)
-        self.desktop.focus(dialog)
-        self.desktop.type(str(path))
-        wait_for("Dino's dialog to close", lambda: self._press_return(dialog), bool)
-        self.desktop.focus(before[-1])
-        wait_for("the file to go", lambda: self._sends(name), bool)
+        """Sends a file in the chat opened last: the dialog for files, its path, and the question whether to send it. Dino has no dialog
+        before it knows where files go, and what is typed before a window is ready is lost: what had no effect is done again."""
+        main, path = self.desktop.windows("dino-im"), self.desktop.write(name, data)
+        deadline = time.monotonic() + 2 * DEADLINE
+        while not self._sends(name, main, path):
+            assert time.monotonic() < deadline, f"Dino does not send the file: {self.desktop.log()}"
 
-    def _press_return(self, dialog):
-        self.desktop.press("Return")
-        with contextlib.suppress(AssertionError):
-            wait_for("it to go", lambda: dialog not in self.desktop.windows("dino-im"), bool, 1)
-        return dialog not in self.desktop.windows("dino-im")
-
-    def _sends(self, name):
-        """Presses the button that the question begins with; whether it was there."""
+    def _sends(self, name, main, path):
+        """One try: whether the file goes. Return in the dialog takes the file, then presses the button that the question begins with."""
         def began():
             return self.query("SELECT 1 FROM file_transfer WHERE file_name = ?", name)
-        self.desktop.press("Return")
-        with contextlib.suppress(AssertionError):
-            self.expect("the file to go", began, timeout=1)
+
+        def dialogs():
+            return [window for window in self.desktop.windows("dino-im") if window not in main]
+        self._press_until("ctrl+u", dialogs)
+        for dialog in dialogs()[:1]:
+            self.desktop.focus(dialog)
+            self.desktop.type(str(path))
+            self._press_until("Return", lambda: not dialogs())
+        for dialog in dialogs():  # it has taken another path
+            self.desktop.focus(dialog)
+            self._press_until("Escape", lambda dialog=dialog: dialog not in dialogs())
+        self.desktop.focus(main[-1])
+        self._press_until("Return", began)
         return began()
+
+    def _press_until(self, key, done):
+        """Presses it now and then, until DONE() or in vain."""
+        for _ in range(4):
+            self.desktop.press(key)
+            with contextlib.suppress(AssertionError):
+                self.expect(f"what {key} does", done, timeout=3)
+                return
 
     # -- seeing
 
