@@ -10,6 +10,7 @@ from harness.dino_calls import CallingDino
 from harness.ice_peer import IcePeer
 from harness.jingle_agent import JingleAgent
 from harness.media import MediaWorld
+from harness.peer import ENOUGH
 from harness.phone import PagePhone
 from harness.rest import App
 from harness.xmpp import XmppUser
@@ -95,12 +96,11 @@ def test_dino_is_called_by_the_relay_alone(request):
         talk = befriend(world, user)
         with CallingDino(world.stack, "carol") as carol:
             phone = PagePhone(world.page(0), user)
+            phone.talk = talk
             phone.run("phone.policy = 'all'")
-            phone.ring(talk)
-            carol.rings()
-            carol.accept()
-            ways = phone.flows()["pairs"]
-            assert ways and all(own["type"] == "relay" or other["type"] == "relay" for own, other in ways), ways
+            ways = carol.takes(phone, lambda now: now["audio"] >= ENOUGH["audio"])["pairs"]
+            # All have one address here, which the TURN server lets through: Dino may find another way, of which it is not told.
+            assert ways and all(other["type"] in ("relay", "prflx") for _, other in ways), ways
             lines = [line for line in told(phone) if "candidate:" in line]
             assert lines and all(" typ relay " in line for line in lines)
             phone.do("end")

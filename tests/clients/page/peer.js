@@ -95,7 +95,7 @@ class Peer {
   // Until so much of each kind has arrived since now.
   async flows(wanted) {
     const before = await this.arrived();
-    for (let patience = 25000; ; patience -= 50) {
+    for (let patience = 60000; ; patience -= 50) {
       const now = await this.arrived();
       if (Object.entries(wanted).every(([kind, count]) => now[kind] - before[kind] >= count))
         return now;

@@ -125,7 +125,7 @@ class Phone {
 
   // Until the connection is there, and then so much of each kind has arrived.
   async flows(wanted) {
-    for (let patience = 25000; ; patience -= 20) {
+    for (let patience = 60000; ; patience -= 20) {
       const { connectionState, iceConnectionState, signalingState } = this.peer ? this.peer.connection : {};
       if (connectionState === "connected")
         return this.peer.flows(wanted);
