@@ -100,7 +100,7 @@ def send_signal(record, number):
             os.kill(record["pid"], number)
 
 
-def end_process(record, number=signal.SIGTERM, seconds=15):
+def end_process(record, number=signal.SIGTERM, seconds=60):
     """Asks a process to end and waits; kills it if it does not. Returns whether it ended by itself."""
     send_signal(record, number)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import base, postgres, redis
 
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 def program():
@@ -40,7 +40,7 @@ def settings(stack, name, ports):
                  "secret_file": stack.path("bridge", "component.secret"),
                  "presence_grace": 1},
         "database": {"uri": postgres.uri(stack)},
-        "typing": {"peer_silence": 4},
+        "typing": {"app_silence": 8, "peer_silence": 8},
         "http": {"listen": base.LOOPBACK, "port": ports["http"],
                  "admin_listen": base.LOOPBACK, "admin_port": ports["admin"]},
         "auth": {"algorithm": "HS256", "key_file": stack.path("bridge", "jwt.key"),
@@ -171,4 +171,4 @@ def wait_ready(stack, name, child):
 def stop(stack, only=None):
     for name in names(stack):
         if only in (None, name) and stack.alive(name):
-            base.end_process(stack.process(name), seconds=15)
+            base.end_process(stack.process(name), seconds=60)

@@ -213,7 +213,7 @@ def launch(stack, ports):
 
 
 def stop(stack):
-    base.end_process(stack.process(NAME), seconds=20)
+    base.end_process(stack.process(NAME), seconds=60)
 
 
 def websocket_url(stack):

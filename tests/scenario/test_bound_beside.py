@@ -53,7 +53,7 @@ def carol(xmpp):
 def phone(xmpp):
     phone = xmpp("bob")
     phone.iq(None, Element(f"{{{CARBONS}}}enable"), "set")
-    wait_for("the archive is open", lambda: is_open(phone), 40)
+    wait_for("the archive is open", lambda: is_open(phone))
     return phone
 
 
@@ -219,7 +219,7 @@ def test_while_the_bridge_is_away_the_rest_goes_on(stack, phone, carol):
     carol.expect_message(texts[1])
     assert [body for _, body in kept(phone, *texts)] == texts[:2]
     stack.restart("bridge")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     bob = Person(stack, "bob")
     with bob.ws() as socket:
         carol.send_message(phone.bare, texts[2])
@@ -235,8 +235,8 @@ def test_while_postgres_is_away_the_clients_go_on(stack, bob, phone, carol):
     carol.send_message(phone.bare, during)
     phone.expect_message(during)
     stack.restart("postgres")
-    fault.wait_ready(stack, 40)
-    wait_for("the archive is open again", lambda: is_open(phone), 40)
+    fault.wait_ready(stack)
+    wait_for("the archive is open again", lambda: is_open(phone))
     carol.send_message(phone.bare, after)
     phone.expect_message(after)
     agree(bob, phone, carol.bare, before, during, after)
@@ -253,7 +253,7 @@ def test_after_the_server_was_away_the_account_is_bound_again(stack, bob, xmpp):
     wait_for("the session is bound", lambda: bob.call(200, "GET", "/api/session")["host_up"])
     carol.send_message(bob.jid, back)
     bob.socket.expect("message.new", content=back)
-    wait_for("the archive is open", lambda: is_open(phone), 40)
+    wait_for("the archive is open", lambda: is_open(phone))
     wait_for("it has both, with the app's ids", lambda: sorted(kept(phone, outbox, back))
              == sorted(m[:2] for m in shown(bob, carol.bare, outbox, back)))  # in the order in which it took them
 

@@ -295,7 +295,7 @@ def test_a_call_outlives_the_bridge(stack, bob, carol):
     bob.socket.expect("call.answered", call_id=sid)
     stack.kill("bridge")
     stack.restart("bridge")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     with bob.ws() as socket:
         wait_for("the host is there", lambda: bob.call(200, "GET", "/api/session")["host_up"])
         socket.command("call.signal", call_id=sid, type="offer", data=sdp())

@@ -233,7 +233,7 @@ def test_what_was_said_while_nobody_was_there_comes_from_the_rooms_archive(stack
     room.say("meanwhile")
     room.seat.hear("meanwhile")
     stack.restart("bridge")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     with bob.ws() as socket:
         bob.socket = socket
         room.seat.see("Bob")

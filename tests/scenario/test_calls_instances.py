@@ -102,7 +102,7 @@ def test_one_that_has_just_started_waits_to_hear_who_is_there(stack, app, socket
     logged = restart(stack, 0)
     ringing = carl[0].call(201, "POST", "/api/calls/initiate", their_wish)["id"]
     at_dora.expect("call.ringing", call_id=ringing)
-    wait_for("it looked at the calls that go on", lambda: logged("calls-open"), 20)
+    wait_for("it looked at the calls that go on", lambda: logged("calls-open"))
     assert lost(stack, going_on) == [False, False]
     alice[0].call(204, "POST", f"/api/calls/{going_on}/signal",
                   {"type": "ice_restart", "data": sdp(ufrag="neww"), "session_id": at_alice.hello["payload"]["session"]})
@@ -119,7 +119,7 @@ def test_who_is_there_by_another_device_is_lost_all_the_same(stack, app, sockets
     sockets(bella[0])
     call = connect_call(at_alice, at_phone, wanted)
     stack.kill("bridge.1")
-    wait_for("the phone is missed", lambda: lost(stack, call) == [False, True], 20)
+    wait_for("the phone is missed", lambda: lost(stack, call) == [False, True])
     at_alice.command("call.end", call_id=call)
 
 
@@ -181,7 +181,7 @@ def kill_holder(stack, bob, alice, holder):
     """Until the other one answers for Alice: what comes before that is lost on its way."""
     stack.kill(f"bridge.{holder}")
     cluster.wait_holder(stack, [1 - holder])
-    wait_for("she can be asked", lambda: reached(bob, alice), 40)
+    wait_for("she can be asked", lambda: reached(bob, alice))
 
 
 def reached(bob, alice):

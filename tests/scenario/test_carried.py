@@ -155,7 +155,7 @@ def test_a_poll_closes_when_it_is_time_though_nobody_was_there(stack, app):
     bella.call(200, "PUT", f"/api/messages/{message['id']}/vote", {"options": [1, 3]})
     stack.kill("bridge")
     stack.restart("bridge")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     fault.wait_for("the poll is closed", lambda: get(bella, message)["metadata"]["poll"]["closed"])
     shown = get(bella, message)
     assert votes(shown) == [1, 0, 1] and mine(shown) == [1, 3] and "users" not in shown["metadata"]["poll"]["options"][0]
@@ -295,7 +295,7 @@ def test_messages_disappear(stack, app, xmpp):
                   [own["id"], theirs["id"]])
         due_now(stack, "expiry")
         stack.restart("bridge")
-        fault.wait_ready(stack, 40)
+        fault.wait_ready(stack)
     fault.wait_for("both are gone", lambda: not {"A minute", "Theirs"} & {m["content"] for m in alice.messages(talk)["items"]})
     for message in (own, theirs):
         shown = get(alice, message)

@@ -51,7 +51,7 @@ def kill_xmpp(load):
 def kill_postgres(load):
     load.stack.kill("postgres")
     load.stack.restart("postgres")
-    fault.wait_ready(load.stack, 40)
+    fault.wait_ready(load.stack)
 
 
 def kill_backend(load):
@@ -61,7 +61,7 @@ def kill_backend(load):
         os.kill(load.random.choice(fault.bridge_backends(load.stack)), signal.SIGKILL)
     fault.wait_for("the bridge noticed", lambda: fault.metric(
         load.stack, "trestle_archive_reconnects_total") > lost)
-    fault.wait_ready(load.stack, 40)
+    fault.wait_ready(load.stack)
 
 
 def end_backend(load):
@@ -70,7 +70,7 @@ def end_backend(load):
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, signal.SIGTERM)
     fault.wait_for("the backend ended", lambda: victim not in fault.bridge_backends(load.stack))
-    fault.wait_ready(load.stack, 40)
+    fault.wait_ready(load.stack)
 
 
 def cut_sockets(load):
@@ -186,7 +186,7 @@ def test_a_frozen_database_holds_nothing_up_for_ever(stack, capsys):
             fault.wait_for("the silent database is noticed",
                            lambda: fault.part_is(stack, "database", "down"), 16)
             assert fault.admin(stack, "/livez")[0] == 200
-        fault.wait_ready(stack, 30)
+        fault.wait_ready(stack)
         report = load.check()
     say(capsys, f"frozen postgres on {stack.server}: {report}")
     report.assert_clean()

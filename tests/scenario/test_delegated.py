@@ -28,7 +28,7 @@ def bob(xmpp):
         except XmppError:
             return False
         return "after-id" in repr(form)  # which the server's own module does not know
-    wait_for("the bridge answers", ours, 40)
+    wait_for("the bridge answers", ours)
     return bob
 
 
@@ -102,5 +102,5 @@ def test_after_the_bridge_was_away_it_answers_again(stack, bob, xmpp):
             return "after-id" in repr(again.iq(None, Element(f"{{{MAM}}}query"), "get"))
         except XmppError:
             return False
-    wait_for("the bridge answers again", answers, 40)
+    wait_for("the bridge answers again", answers)
     assert everything(again)

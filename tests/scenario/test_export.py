@@ -231,7 +231,7 @@ def test_a_killed_bridge_goes_on_with_it(stack, alice, bella):
     assert psql(database, f"SELECT state FROM exports WHERE id = '{asked['id']}'") == "running"
     psql(database, "UPDATE jobs SET locked_until = NULL WHERE kind = 'export.run'")
     stack.restart("bridge")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     wait_for("it is made", lambda: alice.call(200, "GET", f"/api/account/exports/{asked['id']}")["state"] == "ready", timeout=60)
     files = fetched(stack, alice.call(200, "GET", f"/api/account/exports/{asked['id']}"))
     assert [m["content"] for m in lines(files["messages.jsonl"])] == [f"number {n}" for n in range(1, many + 1)]

@@ -34,7 +34,7 @@ class World:
                          f"<presence from='{peer}' to='{user.jid}' type='subscribe'/>")
         self.server.expect("the grant", lambda s: s.name == "presence" and s.type == "subscribed" and s.to == peer)
 
-    def probed(self, user, peer, timeout=10):
+    def probed(self, user, peer, timeout=None):
         self.server.expect(f"a probe of {peer}", lambda s: s.name == "presence" and s.type == "probe"
                            and s.to == peer and s.sender == user.jid, timeout)
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 import uuid
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -94,13 +93,13 @@ def send_interleaved(alice, talk, count, pause=None):
     return ids
 
 
-def check_whole(socket, ids, timeout=30):
+def check_whole(socket, ids):
     """The socket got each of these messages once, and its cursors only rose."""
     wanted = set(ids)
 
     def there():
         return wanted <= {f["payload"]["id"] for f in socket.frames("message.new")}
-    wait_for("all messages at the socket", there, timeout)
+    wait_for("all messages at the socket", there)
     got = [f["payload"]["id"] for f in socket.frames("message.new")]
     assert len(got) == len(set(got)), "a message came twice"
     seqs = [f["payload"]["seq"] for f in socket.frames("message.new")]
@@ -204,7 +203,7 @@ def test_everybody_is_reached_by_xmpp_with_one_instance_away(stack, app, xmpp, w
     wait_for("all places are taken",
              lambda: cluster.metric(stack, left, "trestle_link_spares") == spares, 20)
     for jid in jids:  # asked until answered: ejabberd drops what comes before the place is taken
-        wait_for(f"{jid} answers", lambda jid=jid: answers(bob, jid), 30)
+        wait_for(f"{jid} answers", lambda jid=jid: answers(bob, jid))
         bob.send_message(jid, f"for {jid}")
     for user, jid in zip(users, jids):
         talk = user.conversation_with(jid=bob.bare)
@@ -213,7 +212,7 @@ def test_everybody_is_reached_by_xmpp_with_one_instance_away(stack, app, xmpp, w
     stack.restart(f"bridge.{victim}")
     cluster.wait_whole(stack)
     for jid in jids:
-        wait_for(f"{jid} answers", lambda jid=jid: answers(bob, jid), 30)
+        wait_for(f"{jid} answers", lambda jid=jid: answers(bob, jid))
 
 
 def answers(bob, jid):
@@ -242,7 +241,7 @@ def test_killing_the_holder_loses_nothing(stack, app, sockets, xmpp):
     resumed = sockets(alice[new], resume=cursor)
     check_whole(resumed, in_flight + after)
     cluster.wait_holder(stack, [new])
-    bob.expect_message("after 4", timeout=30)
+    bob.expect_message("after 4")
     wanted = in_flight + after
     first = list(dict.fromkeys(m.id for m in bob.inbox.received
                                if m.name == "message" and m.id in set(wanted)))
@@ -333,7 +332,7 @@ def test_presence_is_one_whichever_instance(stack, app, xmpp, sockets):
     def shown():
         return [p.type for p in bob.inbox.received if p.name == "presence" and p.sender == f"{jid}/rest"]
     first, second = sockets(alice[0]), sockets(alice[1])
-    wait_for("alice is online", lambda: shown()[-1:] == [None], 20)
+    wait_for("alice is online", lambda: shown()[-1:] == [None])
     first.close()
     message = alice[1].send(alice[1].conversation_with(jid=bob.bare), "still here")
     bob.expect_message(message["content"])
@@ -341,10 +340,10 @@ def test_presence_is_one_whichever_instance(stack, app, xmpp, sockets):
     second.close()
     third.sync()
     # Longer than the grace of the stack's bridges: a false good-bye would have come by now.
-    wait_for("the grace is over", Ticks(8), 20)
+    wait_for("the grace is over", Ticks(8))
     assert "unavailable" not in shown()
     third.close()
-    wait_for("alice is offline", lambda: shown()[-1:] == ["unavailable"], 20)
+    wait_for("alice is offline", lambda: shown()[-1:] == ["unavailable"])
 
 
 class Ticks:
@@ -369,9 +368,9 @@ def test_users_of_a_killed_instance_go_offline(stack, app, xmpp, sockets):
 
     def shown():
         return [p.type for p in bob.inbox.received if p.name == "presence" and p.sender == f"{jid}/rest"]
-    wait_for("alice is online", lambda: shown()[-1:] == [None], 20)
+    wait_for("alice is online", lambda: shown()[-1:] == [None])
     stack.kill(f"bridge.{victim}")
-    wait_for("alice is offline", lambda: shown()[-1:] == ["unavailable"], 30)
+    wait_for("alice is offline", lambda: shown()[-1:] == ["unavailable"])
 
 
 GARBAGE = [b"", b"x", b"\0" * 100, b"\xff" * 100, b"0" * 32 + b" {}", b"{" * 10000,
@@ -470,7 +469,7 @@ def test_a_room_is_served_by_whoever_has_the_link(stack, app, xmpp, end):
         os.kill(stack.pids()[f"bridge.{old}"], end)
         stack.killed.add(f"bridge.{old}")
         alice.send(group, "goes on")
-        seat.hear("goes on", timeout=30)
+        seat.hear("goes on")
         assert cluster.wait_holder(stack, [1 - old]) == 1 - old
         seat.say("and back")
         socket.expect("message.new", content="and back")
@@ -564,14 +563,13 @@ def test_who_hides_a_conversation_at_one_is_not_seen_at_the_other(app, sockets):
         there.wait_presence(alices, "online")
 
 
-def wait_out(sockets, streams, reason, began):
-    """All are told that they are out, within a second of the answer at BEGAN."""
+def wait_out(sockets, streams, reason):
+    """All are told that they are out."""
     for socket in sockets:
         end = socket.inbox.expect("the close", lambda frame: isinstance(frame, Closed))
         assert (end.code, end.reason) == (4401, reason)
     for stream in streams:
         stream.expect_end()
-    assert time.monotonic() - began < 1
 
 
 def test_signing_out_at_one_ends_what_is_open_at_the_other(app, sockets):
@@ -586,8 +584,7 @@ def test_signing_out_at_one_ends_what_is_open_at_the_other(app, sockets):
         for events in (stream, second):
             events.expect("hello")
         begins.call(204, "DELETE", "/api/session/all")
-        began = time.monotonic()
-        wait_out([socket, by_cookie], [stream, second], "signed out", began)
+        wait_out([socket, by_cookie], [stream, second], "signed out")
     by_cookie.close()
     assert there.request("GET", "/api/users/me").status == page.request("GET", "/api/users/me").status == 401
     bystander.sync()
@@ -599,8 +596,7 @@ def test_one_token_signed_out_at_one_is_out_at_the_other(app, sockets):
     stays.token = there.mint(note="another")
     socket, other = sockets(there), sockets(stays)
     here.call(204, "DELETE", "/api/session")
-    began = time.monotonic()
-    wait_out([socket], [], "signed out", began)
+    wait_out([socket], [], "signed out")
     assert there.request("GET", "/api/users/me").status == 401
     other.sync()
 
@@ -612,8 +608,7 @@ def test_a_user_suspended_at_one_is_out_at_the_other(stack, app, sockets):
     with EventStream(there) as stream:
         stream.expect("hello")
         backend.call(200, "POST", f"/api/users/{user}/suspend", {"reason": "Spam"})
-        began = time.monotonic()
-        wait_out([socket], [stream], "suspended", began)
+        wait_out([socket], [stream], "suspended")
     assert there.request("GET", "/api/users/me").status == 403
     backend.call(200, "DELETE", f"/api/users/{user}/suspend")
     wait_for("the other instance to let the user in", lambda: there.request("GET", "/api/users/me").status == 200)

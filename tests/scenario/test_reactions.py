@@ -145,7 +145,7 @@ def test_a_restart_between_loses_nothing(stack, app, xmpp, part):
         react(alice, ours, "👍")
         react(alice, ours, "🎉")
     stack.restart(part)
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     if part == "xmpp":
         bob = xmpp("bob")
         expect_set(bob, ours["id"], "👍", "🎉")

@@ -23,7 +23,7 @@ def given_back(stack, reason):
 
 
 def wait_up(stack):
-    fault.wait_for("the replica is read from", lambda: fault.part_is(stack, "replica", "up"), 30)
+    fault.wait_for("the replica is read from", lambda: fault.part_is(stack, "replica", "up"))
 
 
 @pytest.fixture

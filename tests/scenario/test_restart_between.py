@@ -12,7 +12,7 @@ def restart(stack):
     def again(part):
         stack.kill(part)
         stack.restart(part)
-        fault.wait_ready(stack, 40)
+        fault.wait_ready(stack)
     return again
 
 
@@ -73,7 +73,7 @@ def test_an_orderly_restart_of_the_bridge_repeats_nothing(stack, app, xmpp):
     bob.expect_message("before")
     stack.stop("bridge")
     stack.restart("bridge")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     alice.send(talk, "after")
     bob.expect_message("after")
     texts = [s.body for s in bob.inbox.received if s.body and s.sender.startswith(alice.me()["jid"])]
@@ -127,7 +127,7 @@ def test_a_message_sent_while_the_xmpp_server_is_away_arrives_afterwards(stack, 
     fault.wait_for("the link is lost", lambda: fault.part_is(stack, "link", "down"))
     sent = alice.send(talk, "nobody there")
     stack.restart("xmpp")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     with XmppUser(stack, "carol") as carol:
         assert carol.expect_message("nobody there").id == sent["id"]
 

@@ -75,7 +75,7 @@ def test_what_was_kept_for_long_enough_is_gone(stack, app, xmpp, shell):
 def test_the_archive_of_an_account_keeps_no_more(stack, xmpp, shell):
     bob, phone, carol = Person(stack, "bob"), xmpp("bob"), xmpp("carol")
     with bob.ws():
-        wait_for("the archive is open", lambda: is_open(phone), 40)
+        wait_for("the archive is open", lambda: is_open(phone))
         text, young = words("xanadu"), words("young")
         carol.send_message(phone.bare, text)
         phone.expect_message(text)

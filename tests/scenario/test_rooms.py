@@ -429,7 +429,7 @@ def test_rooms_survive(stack, group, bob, part):
     sent = group.alice.send(group.made, "in flight")
     stack.kill(part)
     stack.restart(part)
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     assert seat.hear("in flight", "Alice").id == sent["id"]
     after = group.ann.send(group.made, "after")
     assert seat.hear("after", "Ann").id == after["id"]
@@ -446,6 +446,6 @@ def test_sessions_that_their_server_lost_are_noticed(stack, group, bob):
     assert occupants(stack, group.room) == [bob.jid]
     stack.kill("xmpp")
     stack.restart("xmpp")
-    fault.wait_ready(stack, 40)
+    fault.wait_ready(stack)
     wait_for("the ghost is gone", lambda: occupants(stack, group.room) == [])
     assert group.member(bob)["state"] == "joined", "as a member who is away"

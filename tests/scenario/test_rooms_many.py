@@ -34,7 +34,7 @@ def restart(stack):
     def again(part):
         stack.kill(part)
         stack.restart(part)
-        fault.wait_ready(stack, 40)
+        fault.wait_ready(stack)
     return again
 
 

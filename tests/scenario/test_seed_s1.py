@@ -87,7 +87,7 @@ def test_typing_is_shown_and_clears_itself(client):
     assert frame == {"type": "typing_indicator", "user_id": alice.user["id"], "recipient_id": bob.user["id"],
                      "is_typing": True}
     assert bob.area()["isTyping"] is True
-    bob.expect("typing_indicator", is_typing=False, timeout=4.5)  # three seconds, and it is on its way
+    bob.expect("typing_indicator", is_typing=False, timeout=7)  # three seconds, and it is on its way
     assert bob.area()["isTyping"] is False
     alice.type(True)
     bob.expect("typing_indicator", is_typing=True)

@@ -21,7 +21,7 @@ from test_bound import make_world
 
 
 def closed(socket, reason):
-    end = socket.inbox.expect("the close", lambda frame: isinstance(frame, Closed), timeout=8)
+    end = socket.inbox.expect("the close", lambda frame: isinstance(frame, Closed))
     assert (end.code, end.reason) == (4401, reason), end
 
 

@@ -113,7 +113,7 @@ def test_a_socket_that_closes_ends_it(alice, bella):
             phone.command("typing", conversation_id=conversation["id"], active=True)
             socket.expect("typing", active=True)
             phone.close()
-            socket.expect("typing", active=False, timeout=3)
+            socket.expect("typing", active=False, timeout=7)  # before typing.app_silence has passed
 
 
 def test_strangers_and_random_ids_get_one_answer(alice, bella, app):
@@ -319,7 +319,7 @@ def test_a_peer_who_falls_silent_or_leaves_stops(alice, bob, xmpp):
         send_state(bob, alice.jid, "composing")
         phone.expect("typing", active=True)
         bob.send_presence(to=alice.jid, type="unavailable")
-        phone.expect("typing", active=False, timeout=3)
+        phone.expect("typing", active=False, timeout=7)  # before typing.peer_silence has passed
 
 
 def test_hostile_states_are_nothing(alice, bob):

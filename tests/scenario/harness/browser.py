@@ -16,7 +16,7 @@ FLAGS = ("--headless", "--disable-gpu", "--disable-background-networking", "--di
          "--disable-sync", "--disable-dev-shm-usage", "--no-first-run")
 # A camera and a microphone that nobody has to allow.
 MEDIA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-SCRIPT_SECONDS = 60
+SCRIPT_SECONDS = 150
 LOADS = 3
 
 # What a script throws is handed over as text: a refused fetch is such a case.

@@ -91,8 +91,8 @@ def is_whole(stack):
     return holder(stack) is not None
 
 
-def wait_whole(stack, timeout=40):
-    wait_for("all instances are ready and know each other", lambda: is_whole(stack), timeout)
+def wait_whole(stack):
+    wait_for("all instances are ready and know each other", lambda: is_whole(stack))
 
 
 def pause(stack, instance):

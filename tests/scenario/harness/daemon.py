@@ -29,7 +29,7 @@ def free_port():
 
 def psql(uri, statement, must=True):
     done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", uri], text=True,
-                          input=statement, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+                          input=statement, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
     assert done.returncode == 0 or not must, done.stderr
     return done.stdout.strip()
 
@@ -125,7 +125,7 @@ class Daemon:
     def pids(self):
         return {"bridge.0": self.process.pid}
 
-    def terminate(self, timeout=10):
+    def terminate(self, timeout=DEADLINE):
         """SIGTERM; (exit status, seconds it took)."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)

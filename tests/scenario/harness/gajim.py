@@ -13,7 +13,6 @@ from pathlib import Path
 from .desktop import Desktop, need, wait_for
 from .inbox import DEADLINE
 
-START = 40.0
 PLUGIN = "trestle_witness"
 MANIFEST = {"name": "Witness", "short_name": PLUGIN, "version": "1.0.0", "platforms": ["linux"],
             "description": "Tells the tests what Gajim shows", "authors": ["Trestle"], "homepage": "",
@@ -50,7 +49,7 @@ class Gajim:
             self.desktop.start(["gajim", "--loglevel=nbxmpp.connection=INFO"], self._trusted and {
                 "/etc/ssl/certs/ca-certificates.crt": self._trusted}, TRESTLE_WITNESS=self._listener.getsockname())
             self._accept()
-            self.expect("logged in", lambda seen: seen["online"], timeout=START)
+            self.expect("logged in", lambda seen: seen["online"])
         except BaseException:
             self.close()
             raise
@@ -92,7 +91,7 @@ class Gajim:
             assert self.desktop.runs(), f"Gajim ended: {self.desktop.log()}"
             with contextlib.suppress(TimeoutError):
                 return self._listener.accept()[0]
-        connection = wait_for("Gajim's plugin", connected, bool, START)
+        connection = wait_for("Gajim's plugin", connected, bool)
         connection.settimeout(DEADLINE)
         self._lines = connection.makefile("rw", encoding="utf-8")
         connection.close()  # the file keeps it

@@ -585,7 +585,7 @@ def walk(app, talk, direction):
     return ids
 
 
-def wait_outbox_empty(stack, timeout=30):
+def wait_outbox_empty(stack, timeout=DEADLINE):
     """Polls the outbox until the bridge has proof that all of it was delivered; for as long as it gets
     shorter, because an XMPP server with a long archive takes its time."""
     import psycopg2

@@ -7,11 +7,13 @@ import struct
 import urllib.parse
 import zlib
 
+from .inbox import DEADLINE
+
 
 class RawHttp:
     """A connection to the API listener; bytes in, replies out."""
 
-    def __init__(self, stack, timeout=15):
+    def __init__(self, stack, timeout=DEADLINE):
         address = urllib.parse.urlsplit(stack.info["rest"])
         self.host = address.netloc
         self.socket = socket.create_connection((address.hostname, address.port), timeout)
@@ -100,7 +102,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 class RawSocket(RawHttp):
     """A WebSocket after its handshake, signed in with `token` (or not, if it is None)."""
 
-    def __init__(self, stack, token=None, timeout=15, receive_buffer=None, headers=()):
+    def __init__(self, stack, token=None, timeout=DEADLINE, receive_buffer=None, headers=()):
         super().__init__(stack, timeout)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

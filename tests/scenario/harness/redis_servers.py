@@ -75,7 +75,7 @@ class RedisServers:
             for _ in range(count)]
         wait_for("the Sentinels know all", lambda: all(
             "num-slaves\n1" in seen and f"num-other-sentinels\n{count - 1}" in seen
-            for seen in (one.ask("SENTINEL", "MASTER", NAME) for one in self.sentinels)), 30)
+            for seen in (one.ask("SENTINEL", "MASTER", NAME) for one in self.sentinels)))
 
     def urls(self):
         return " ".join(f"redis://:{PASSWORD}@127.0.0.1:{one.port}" for one in (self.first, self.second))

@@ -11,6 +11,7 @@ import urllib.parse
 import uuid
 
 from .described import check_reply, note_file
+from .inbox import DEADLINE
 from .ws import Socket
 
 
@@ -40,7 +41,7 @@ class Reply:
         return f"{self.status} {self.raw[:2000].decode(errors='replace')}"
 
 
-def http_request(base, method, path, body=None, headers=None, timeout=30):
+def http_request(base, method, path, body=None, headers=None, timeout=DEADLINE):
     """One request; `body` is bytes, or anything else to be sent as JSON. The reply must be as described, unless
     it is in another dialect."""
     address = urllib.parse.urlsplit(base)
