@@ -212,7 +212,7 @@ def test_a_log_that_cannot_be_written(watched):
 def test_a_server_that_has_gone(watched):
     before = alerts.read(watched.daemon)
     talk = watched.alice.conversation_with(jid="bob@example.org")
-    watched.server.__exit__()
+    watched.server.close()
     wait_for("the link is down", lambda: watched.value("trestle_link_up") == 0)
     down = alerts.read(watched.daemon)
     watched.alice.send(talk, "waits")
@@ -221,6 +221,8 @@ def test_a_server_that_has_gone(watched):
     wait_for("the outbox is measured", lambda: watched.value("trestle_outbox_oldest_seconds") >= 300)
     watched.fires(before, "TrestleLinkDown", after=down)
     watched.fires(before, "TrestleOutboxStuck")
+    watched.server.open()
+    wait_for("the link is up", lambda: watched.value("trestle_link_up") == 1)
 
 
 def test_connections_that_are_all_taken(watched):

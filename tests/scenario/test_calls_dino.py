@@ -55,9 +55,9 @@ def seats(alice):
 
 @pytest.fixture
 def carol(world, seats):
-    """One Dino for all; a new one for those after a test in which it died."""
+    """One Dino for all; a new one for those after a test in which it died, or in whose call it stays."""
     carol = getattr(seats, "carol", None)
-    if not carol or not carol.desktop.runs():
+    if not carol or not carol.desktop.runs() or not carol.is_free():
         seats.close()
         seats.carol = carol = seats.enter_context(CallingDino(world.stack, "carol", camera=True))
     return carol

@@ -108,6 +108,12 @@ class CallingDino(Dino):
         """Whether there is the window of a call."""
         return len(self.desktop.windows("dino-im")) > 1
 
+    def is_free(self):
+        """Waits for the end of a call that the other side has left; whether it came."""
+        with contextlib.suppress(AssertionError):
+            wait_for("the end of a call", self.in_call, lambda now: not now, 20)
+        return not self.in_call()
+
     def hang_up(self):
         self._press(HANG_UP)
 

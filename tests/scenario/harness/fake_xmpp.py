@@ -4,6 +4,7 @@
 It answers the bridge's pings to the server's domain, keeps everything else in `inbox`, and counts
 streams, so that a test can wait for the bridge to come back after an error of the stream.
 """
+import contextlib
 import hashlib
 import socket
 import threading
@@ -26,22 +27,35 @@ class FakeXmpp:
         self._changed = threading.Condition()
         self._connection = None
         self._sending = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.port = 0
+        self.open()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._listener.close()
-        if self._connection:
-            self._connection.close()
+        self.close()
 
-    def _accept(self):
+    def open(self):
+        """Listens; once more, at the same port, after close()."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def close(self):
+        """Nobody gets in any more."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # to close it alone lets in one more
+        self._listener.close()
+        connection = self._connection
+        if connection:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listener):
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
