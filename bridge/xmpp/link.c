@@ -653,7 +653,8 @@ static void say_goodbye(struct link *link)
 {
     if (link->watch.fd < 0 || link->state == LINK_CONNECTING)
         return;
-    queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
+    if (!link->closing)
+        queue_bytes(link, "</stream:stream>", strlen("</stream:stream>"), PROBE_ROOM);
     if (send_queue_write(&link->queue, link->watch.fd) == SEND_FAILED)
         return;
     char bytes[READ_SLICE];

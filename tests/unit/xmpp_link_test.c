@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "bridge/xmpp/link_ping.h"
 #include "tests/unit/xmpp_link_world.h"
@@ -54,6 +55,22 @@ START_TEST(what_was_sent_before_the_end_is_read)
     run_until(downs == 1);
     link_drop(component); /* nothing more to end */
     ck_assert_int_eq(link_state(component), LINK_WAITING);
+}
+END_TEST
+
+START_TEST(a_stream_is_ended_once)
+{
+    bring_up();
+    link_drop(component);
+    settle();
+    ck_assert(server.peer_closed);
+    char more;
+    ssize_t length;
+    free_component();
+    do
+        length = recv(server.fd, &more, 1, 0);
+    while (length < 0 && errno == EAGAIN);
+    ck_assert_int_eq(length, 0);
 }
 END_TEST
 
@@ -450,6 +467,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, forbidden_link_waits_until_it_may);
     tcase_add_test(tests, what_was_sent_before_the_end_is_read);
+    tcase_add_test(tests, a_stream_is_ended_once);
     tcase_add_test(tests, a_server_that_does_not_end_the_stream_is_left);
     tcase_add_test(tests, attempt_that_may_no_longer_be_is_given_up);
     tcase_add_test(tests, shared_link_without_a_place_is_made_again);
