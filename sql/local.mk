@@ -88,7 +88,8 @@ SQL_MIGRATIONS = \
   sql/migration/0086_exports.sql \
   sql/migration/0087_what_users_did.sql \
   sql/migration/0088_job_takers.sql \
-  sql/migration/0089_contact_names.sql
+  sql/migration/0089_contact_names.sql \
+  sql/migration/0090_both_halves.sql
 SQL_TYPES = sql/type/view.sql
 # Types that only functions know.
 SQL_INNER_TYPES = sql/type/archive.sql sql/type/gallery.sql

@@ -110,13 +110,17 @@ END $$;
 -- The user shares figures no longer: those that there are lose the name, at most p_limit at a time. As reap.sql has it.
 CREATE FUNCTION activity_forget(p_user uuid, p_limit int, OUT removed bigint, OUT more boolean, OUT payload jsonb)
 LANGUAGE plpgsql AS $$
+DECLARE
+  d record;
 BEGIN
   removed := 0;
   IF NOT activity_names(p_user) THEN
-    UPDATE activity a SET who = gen_random_uuid(), named = false, first_at = NULL, last_at = NULL
-      FROM (SELECT x.conversation_id, x.day FROM activity x WHERE x.who = p_user AND x.named LIMIT p_limit) d
-      WHERE a.conversation_id = d.conversation_id AND a.day = d.day AND a.who = p_user AND a.named;
-    GET DIAGNOSTICS removed = ROW_COUNT;
+    -- Row by row: as one UPDATE it may look through all that there is of p_user for each of them.
+    FOR d IN SELECT x.conversation_id, x.day FROM activity x WHERE x.who = p_user AND x.named LIMIT p_limit LOOP
+      UPDATE activity a SET who = gen_random_uuid(), named = false, first_at = NULL, last_at = NULL
+        WHERE a.conversation_id = d.conversation_id AND a.day = d.day AND a.who = p_user AND a.named;
+      removed := removed + FOUND::int;
+    END LOOP;
   END IF;
   more := removed >= p_limit;
 END $$;
@@ -175,7 +179,7 @@ CREATE FUNCTION conversation_analytics(p_user uuid, p_conversation uuid, p_from 
 LANGUAGE plpgsql AS $$
 DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = p_conversation AND (p_user IS NULL OR EXISTS (
-    SELECT FROM members m WHERE m.conversation_id = x.id AND m.user_id = p_user AND m.state = 'joined' AND m.grouped
+    SELECT FROM member_row(x.id, p_user) m WHERE m.state = 'joined' AND m.grouped
       AND m.role IN ('owner', 'admin'))));
   counted CONSTANT date := (SELECT s.day FROM activity_state s);
   last CONSTANT date := (coalesce(p_to::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC' - interval '1 microsecond')::date;

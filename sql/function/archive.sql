@@ -112,7 +112,7 @@ CREATE FUNCTION archive_tells(w archive_window, p_about uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN w.base = 0 OR p_about IS NULL
-    OR NOT EXISTS (SELECT FROM messages m WHERE m.id = p_about AND m.conversation_id = w.conversation_id AND m.seq <= w.base);
+    OR NOT EXISTS (SELECT FROM messages m WHERE m.id = p_about AND m.conversation_id IS NOT DISTINCT FROM w.conversation_id AND m.seq <= w.base);
 END $$;
 
 -- What of the window is behind that place, or before it.

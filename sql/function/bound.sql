@@ -49,9 +49,9 @@ BEGIN
     WHERE m.user_id = u.id AND m.grouped AND c.id = m.conversation_id AND NOT guest_is(c);
   UPDATE conversations c SET reach = bound_reach(one, other), remote_user = (bound_remote(one, other)).id,
       remote_jid = (bound_remote(one, other)).jid
-    FROM members m, users one, users other
-    WHERE m.user_id = u.id AND NOT m.grouped AND c.id = m.conversation_id AND c.kind = 'direct'
-      AND one.id = c.member_ids[1] AND other.id = c.member_ids[2];
+    FROM users one, users other
+    WHERE c.id = ANY (ARRAY(SELECT m.conversation_id FROM members m WHERE m.user_id = u.id AND NOT m.grouped))
+      AND c.kind IS NOT DISTINCT FROM 'direct' AND one.id = c.member_ids[1] AND other.id = c.member_ids[2];
   PERFORM fold_begin(p_jid);
   RETURN u.id;
 END $$;

@@ -151,7 +151,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
   c conversations := (SELECT x FROM conversations x WHERE x.id = p_conversation);
   me users := (SELECT u FROM users u WHERE u.id = p_user);
-  upto bigint := (SELECT m.seq FROM messages m WHERE m.id = p_message AND m.conversation_id = p_conversation);
+  upto bigint := (SELECT m.seq FROM messages m WHERE m.id = p_message AND m.conversation_id IS NOT DISTINCT FROM p_conversation);
   archive bigint := (SELECT o.id FROM mam_owners o WHERE o.jid = me.jid);
 BEGIN
   IF c.kind = 'direct' THEN

@@ -20,11 +20,13 @@ END $$;
 -- Whether the user has already written to that peer: who talks to somebody may be seen by them.
 -- Looks at the newest 1000 messages only, so that a flood from the peer cannot make it slow.
 CREATE FUNCTION contact_consents(p_user uuid, p_peer text) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE
+-- The newest are read in the order of the index: a bitmap would read, and sort, all there are.
+SET enable_bitmapscan = off AS $$
 BEGIN
   RETURN EXISTS (
     SELECT FROM users peer
-      JOIN conversations c ON c.kind = 'direct' AND c.member_ids = pair_key(peer.id, p_user)
+      CROSS JOIN pair_row(peer.id, p_user) c
       CROSS JOIN LATERAL (SELECT m.sender_id FROM messages m WHERE m.conversation_id = c.id
                             ORDER BY m.seq DESC LIMIT 1000) newest
       WHERE peer.jid = p_peer AND newest.sender_id = p_user);
@@ -212,7 +214,9 @@ END $$;
 CREATE FUNCTION contact_announce(p_user uuid, p_online boolean, p_seconds int, p_after text,
                                  p_limit int)
 RETURNS TABLE (peer text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+-- In the order of the index, so that a page is not made of all that there are.
+SET enable_sort = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 BEGIN
   IF p_after IS NULL AND p_online THEN
@@ -237,7 +241,7 @@ CREATE FUNCTION contact_shown_online(p_after uuid, p_limit int)
 RETURNS TABLE (id uuid, jid text, name text, facts text, kind text, number bigint)
 LANGUAGE sql STABLE AS $$
   SELECT u.id, u.jid, u.name, to_json(user_facts(u, false))::text, u.kind, u.number
-    FROM shown_online s JOIN users u ON u.id = s.user_id
+    FROM shown_online s CROSS JOIN LATERAL (SELECT x.* FROM users x WHERE x.id = s.user_id OFFSET 0) u
     WHERE p_after IS NULL OR s.user_id > p_after ORDER BY s.user_id LIMIT p_limit
 $$;
 

@@ -11,8 +11,7 @@ DECLARE
   m messages;
 BEGIN
   SELECT x.* INTO m FROM messages x
-    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user
-      AND o.state = 'joined' AND x.seq > o.cleared_seq
+    JOIN member_row(x.conversation_id, p_user) o ON o.state = 'joined' AND x.seq > o.cleared_seq
     WHERE x.id = p_message AND NOT (o.hides AND hidden_is(p_user, x.conversation_id, x.seq));
   RETURN m;
 END $$;
@@ -32,7 +31,8 @@ $$;
 -- messages.dedupe made of it) or, among the newest 1000, by the id that it came with. Both may be meant by that of an
 -- edit, which is how Converse knows an edited message in a room.
 CREATE FUNCTION message_named(c conversations, p_id text, p_origin uuid) RETURNS messages
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE
+SET enable_bitmapscan = off AS $$ -- as in contact_consents()
 DECLARE
   uuid_form CONSTANT text := '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
   m messages;
@@ -42,12 +42,12 @@ BEGIN
   END IF;
   IF p_id ~ uuid_form THEN
     SELECT x.* INTO m FROM messages x
-      WHERE x.id = p_id::uuid AND x.conversation_id = c.id
+      WHERE x.id = p_id::uuid AND x.conversation_id IS NOT DISTINCT FROM c.id
         AND (c.kind <> 'direct' OR x.sender_id IS DISTINCT FROM c.remote_user OR c.reach IS NOT NULL);
   END IF;
   IF m.id IS NULL AND c.kind = 'direct' THEN
     SELECT x.* INTO m FROM messages x
-      WHERE x.sender_id = c.remote_user AND x.dedupe = p_origin AND x.conversation_id = c.id;
+      WHERE x.sender_id = c.remote_user AND x.dedupe = p_origin AND x.conversation_id IS NOT DISTINCT FROM c.id;
     IF m.id IS NULL THEN
       SELECT x.* INTO m FROM (SELECT y.* FROM messages y WHERE y.conversation_id = c.id
                                 ORDER BY y.seq DESC LIMIT 1000) x
@@ -55,7 +55,7 @@ BEGIN
     END IF;
     IF m.id IS NULL THEN
       SELECT x.* INTO m FROM message_versions v JOIN messages x ON x.id = v.message_id
-        WHERE v.wire = p_id AND x.conversation_id = c.id LIMIT 1;
+        WHERE v.wire = p_id AND x.conversation_id IS NOT DISTINCT FROM c.id LIMIT 1;
     END IF;
   ELSIF m.id IS NULL AND p_id ~ uuid_form THEN
     SELECT x.* INTO m FROM entries e JOIN messages x ON x.id = e.target
@@ -124,7 +124,7 @@ BEGIN
   END IF;
   IF carried ? 'reply_to' THEN
     SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'reply_to')::uuid
-      AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
+      AND x.conversation_id IS NOT DISTINCT FROM p_conversation AND x.seq > o.cleared_seq;
     IF other.id IS NULL THEN
       RETURN content_refused('/reply_to', NULL, 2);
     ELSIF other.deleted_at IS NOT NULL THEN
@@ -133,7 +133,7 @@ BEGIN
   END IF;
   IF carried ? 'thread_id' THEN
     SELECT x.* INTO other FROM messages x WHERE x.id = (carried->>'thread_id')::uuid
-      AND x.conversation_id = p_conversation AND x.seq > o.cleared_seq;
+      AND x.conversation_id IS NOT DISTINCT FROM p_conversation AND x.seq > o.cleared_seq;
     IF other.id IS NULL AND (thread_for(p_sender, (carried->>'thread_id')::uuid)).conversation_id = p_conversation THEN
       NULL; -- it goes on, though what it began at is gone
     ELSIF other.id IS NULL THEN
@@ -237,7 +237,7 @@ BEGIN
     SELECT jsonb_build_object('message_id', m.id, 'sender_id', m.sender_id, 'content', left(m.body, 300),
                               'message_type', m.kind, 'deleted', m.deleted_at IS NOT NULL)
       FROM messages m
-      LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_viewer
+      LEFT JOIN member_row(m.conversation_id, p_viewer) o ON true
       WHERE m.id = p_id AND m.seq > coalesce(o.cleared_seq, 0)
         AND NOT (coalesce(o.hides, false) AND hidden_is(p_viewer, m.conversation_id, m.seq))),
     jsonb_build_object('message_id', p_id, 'sender_id', NULL, 'content', NULL, 'message_type', 'text',

@@ -100,7 +100,7 @@ LANGUAGE sql STABLE AS $$
                        FROM messages m WHERE m.conversation_id = c.id
                          AND m.seq >= greatest(mine.delivered_seq, mine.read_seq)
                        ORDER BY m.seq DESC LIMIT 1) last ON true
-  WHERE c.id = p_conversation AND c.kind = 'direct'
+  WHERE c.id = p_conversation AND c.kind IS NOT DISTINCT FROM 'direct'
 $$;
 
 -- What is known of a group, for its member mine. p_sides: who is shown. Who is only invited is told nothing of what
@@ -278,6 +278,7 @@ LANGUAGE sql STABLE AS $$
     (SELECT x.conversation_id, x.ctid AS member_place, x.rested, greatest(x.delivered_seq, x.read_seq) AS watermark
        FROM members x
        WHERE x.user_id = p_user AND (x.archived_at IS NOT NULL) = (SELECT p_filter = 'archived')
+         AND x.rested > -1 -- as the index has it
          AND x.rested < coalesce(p_before, 9223372036854775807) AND p_after IS NULL AND (SELECT p_filter <> 'requests')
          AND x.state = 'joined' AND (x.request IS NULL OR x.request = 'accepted') AND x.hidden_seq IS NULL
          AND ((SELECT p_filter <> 'unread') OR x.others_seen < x.rested_others
@@ -287,7 +288,7 @@ LANGUAGE sql STABLE AS $$
     (SELECT x.conversation_id, x.ctid, x.rested, greatest(x.delivered_seq, x.read_seq)
        FROM members x
        WHERE x.user_id = p_user AND (x.archived_at IS NOT NULL) = (SELECT p_filter = 'archived')
-         AND x.rested > p_after AND x.rested < coalesce(p_before, 9223372036854775807) AND (SELECT p_filter <> 'requests')
+         AND x.rested > -1 AND x.rested > p_after AND x.rested < coalesce(p_before, 9223372036854775807) AND (SELECT p_filter <> 'requests')
          AND x.state = 'joined' AND (x.request IS NULL OR x.request = 'accepted') AND x.hidden_seq IS NULL
          AND ((SELECT p_filter <> 'unread') OR x.others_seen < x.rested_others
               OR CASE WHEN x.unread_own IS NULL THEN false ELSE x.unread_own = own_count(x.conversation_id, p_user) END)

@@ -25,7 +25,7 @@ BEGIN
     RETURN;
   ELSIF p_draft->>'reply_to' IS NOT NULL AND NOT EXISTS (
       SELECT FROM messages m WHERE m.id = (p_draft->>'reply_to')::uuid
-        AND m.conversation_id = mine.conversation_id AND m.seq > mine.cleared_seq) THEN
+        AND m.conversation_id IS NOT DISTINCT FROM mine.conversation_id AND m.seq > mine.cleared_seq) THEN
     outcome := 6;
     result := '{"pointer": "/reply_to", "detail": "is no message of this conversation"}';
     RETURN;

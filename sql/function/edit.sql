@@ -5,12 +5,13 @@
 -- The message of p_source's in c that is meant by an id which its sender gave to any version of it (@id, or origin-id:
 -- p_origin, see message_named()); else a row of NULLs.
 CREATE FUNCTION message_said(c conversations, p_source uuid, p_id text, p_origin uuid) RETURNS messages
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE
+SET enable_bitmapscan = off AS $$ -- as in contact_consents()
 DECLARE
   m messages;
 BEGIN
   SELECT x.* INTO m FROM messages x
-    WHERE x.sender_id = p_source AND x.dedupe = p_origin AND x.conversation_id = c.id;
+    WHERE x.sender_id = p_source AND x.dedupe = p_origin AND x.conversation_id IS NOT DISTINCT FROM c.id;
   IF m.id IS NULL THEN
     SELECT x.* INTO m FROM (SELECT y.* FROM messages y WHERE y.conversation_id = c.id
                               ORDER BY y.seq DESC LIMIT 1000) x
@@ -18,7 +19,7 @@ BEGIN
   END IF;
   IF m.id IS NULL THEN
     SELECT x.* INTO m FROM message_versions v JOIN messages x ON x.id = v.message_id
-      WHERE v.wire = p_id AND x.sender_id = p_source AND x.conversation_id = c.id LIMIT 1;
+      WHERE v.wire = p_id AND x.sender_id IS NOT DISTINCT FROM p_source AND x.conversation_id IS NOT DISTINCT FROM c.id LIMIT 1;
   END IF;
   RETURN m;
 END $$;

@@ -178,7 +178,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM export_drop(x, 'cancelled') FROM exports x
     WHERE x.state IN ('running', 'ready') AND (x.user_id = u.id OR EXISTS (
-      SELECT FROM members m JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = x.user_id WHERE m.user_id = u.id))
+      SELECT FROM members m CROSS JOIN member_row(m.conversation_id, x.user_id) o WHERE m.user_id = u.id))
       AND x.expires_at > '-infinity';
   PERFORM export_remove(x) FROM exports x WHERE x.user_id = u.id AND x.expires_at > '-infinity';
 END $$;

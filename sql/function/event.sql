@@ -75,18 +75,20 @@ BEGIN
         SELECT x.* FROM events x WHERE x.user_id = p_user AND x.audience <> 'members'
           AND x.position > p_position
         UNION ALL
-        SELECT x.* FROM members mine JOIN events x ON x.conversation_id = mine.conversation_id
-          AND x.audience = 'members' AND x.position > p_position
+        -- OFFSET 0: events are looked up for each conversation, and each partner, even if there were none when this was planned.
+        SELECT x.* FROM members mine CROSS JOIN LATERAL (
+            SELECT y.* FROM events y WHERE y.conversation_id = mine.conversation_id AND y.audience = 'members'
+              AND y.position > p_position OFFSET 0) x
           WHERE mine.user_id = p_user AND mine.state = 'joined'
         UNION ALL
         SELECT x.* FROM (SELECT DISTINCT o.user_id FROM members mine
             JOIN members o ON o.conversation_id = mine.conversation_id AND o.user_id <> p_user
               AND o.state = 'joined'
             WHERE mine.user_id = p_user AND mine.state = 'joined') partner
-          JOIN events x ON x.user_id = partner.user_id
-          AND x.audience <> 'members' AND x.position > p_position
-          WHERE x.audience = 'partners'
-            AND relation_hears(p_user, (SELECT u FROM users u WHERE u.id = x.user_id))) e
+          CROSS JOIN LATERAL (
+            SELECT y.* FROM events y WHERE y.user_id = partner.user_id AND y.audience <> 'members' AND y.audience = 'partners'
+              AND y.position > p_position OFFSET 0) x
+          WHERE relation_hears(p_user, (SELECT u FROM users u WHERE u.id = x.user_id))) e
       ORDER BY e.position LIMIT p_limit;
 END $$;
 
@@ -222,8 +224,7 @@ BEGIN
              member_peer_number(c.plain, c.member_ids, c.member_numbers, p_user),
              member_number(c.member_ids, c.member_numbers, p_user), NOT c.plain
         FROM messages f JOIN conversations c ON c.id = f.conversation_id
-          JOIN members mine ON mine.conversation_id = f.conversation_id AND mine.user_id = p_user
-            AND mine.state = 'joined' AND f.seq > mine.cleared_seq, log_head h
+          JOIN member_row(f.conversation_id, p_user) mine ON mine.state = 'joined' AND f.seq > mine.cleared_seq, log_head h
         WHERE f.sender_id = p_user AND f.failed_position > p_position
         ORDER BY f.failed_position LIMIT p_limit + 1;
   END IF;

@@ -215,8 +215,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN EXISTS (
     SELECT FROM attachments a
-      JOIN members o ON o.conversation_id = a.conversation_id AND o.user_id = p_user AND o.state = 'joined'
-        AND a.seq > o.cleared_seq
+      JOIN member_row(a.conversation_id, p_user) o ON o.state = 'joined' AND a.seq > o.cleared_seq
       WHERE a.file_id = p_file AND NOT (o.hides AND hidden_is(p_user, a.conversation_id, a.seq)));
 END $$;
 
@@ -474,8 +473,8 @@ LANGUAGE plpgsql AS $$
 DECLARE
   renewed bigint;
 BEGIN
-  UPDATE files f SET key = x.key, key_name = p_newest FROM unnest(p_ids, p_keys) x (id, key)
-    WHERE f.id = x.id AND f.key IS NOT NULL;
+  UPDATE files f SET key = p_keys[array_position(p_ids, f.id)], key_name = p_newest
+    WHERE f.id = ANY (p_ids) AND f.key IS NOT NULL;
   GET DIAGNOSTICS renewed = ROW_COUNT;
   RETURN renewed;
 END $$;

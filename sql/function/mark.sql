@@ -158,8 +158,7 @@ DECLARE
   numbers bigint[];
 BEGIN
   SELECT x.* INTO m FROM messages x
-    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user AND o.state = 'joined'
-      AND x.seq > o.cleared_seq
+    JOIN member_row(x.conversation_id, p_user) o ON o.state = 'joined' AND x.seq > o.cleared_seq
     WHERE x.id = p_message;
   IF m.id IS NULL THEN
     RETURN;

@@ -25,13 +25,25 @@ LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN p_plain THEN CASE WHEN p_members[1] = p_user THEN p_numbers[2] ELSE p_numbers[1] END END
 $$;
 
+-- What p_user is in the conversation, for joins; it becomes part of the plan of who asks. OFFSET 0: a row is looked up by both halves of
+-- the key. With statistics from before there were many, a join may look through all conversations of p_user for each row instead.
+CREATE FUNCTION member_row(p_conversation uuid, p_user uuid) RETURNS SETOF members
+LANGUAGE sql STABLE ROWS 1 AS $$
+  SELECT m.* FROM members m WHERE m.conversation_id = p_conversation AND m.user_id = p_user OFFSET 0
+$$;
+
+-- The conversation of the two, likewise.
+CREATE FUNCTION pair_row(p_one uuid, p_other uuid) RETURNS SETOF conversations
+LANGUAGE sql STABLE ROWS 1 AS $$
+  SELECT c.* FROM conversations c WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_one, p_other) OFFSET 0
+$$;
+
 -- Whether two users are in a conversation of many.
 CREATE FUNCTION member_share_group(p_one uuid, p_other uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM members m
-                   JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_other
-                     AND o.state = 'joined'
+                   JOIN member_row(m.conversation_id, p_other) o ON o.state = 'joined'
                    WHERE m.user_id = p_one AND m.grouped AND m.state = 'joined');
 END $$;
 

@@ -350,8 +350,8 @@ BEGIN
   stamp := taken.ret_stamp;
   FOR n IN 1 .. cardinality(p_ids) LOOP
     SELECT x.* INTO m FROM messages x JOIN conversations c ON c.id = x.conversation_id
-      JOIN members o ON o.conversation_id = c.id AND o.user_id = pair_other(c.member_ids, x.sender_id)
-      WHERE x.id = p_ids[n] AND c.kind = 'direct'
+      JOIN member_row(c.id, pair_other(c.member_ids, x.sender_id)) o ON true
+      WHERE x.id = p_ids[n] AND c.kind IS NOT DISTINCT FROM 'direct'
         AND conversation_reach(c, x.sender_id) = p_from[n]
         AND (x.failed_condition IS NOT NULL OR greatest(o.delivered_seq, o.read_seq) < x.seq);
     IF m.id IS NOT NULL AND m.failed_condition IS NULL THEN
@@ -449,7 +449,7 @@ BEGIN
     RETURN message_since(p_conversation, p_cleared, substr(p_place, 6)::timestamptz) - p_after::int;
   END IF;
   RETURN (SELECT m.seq FROM messages m
-            WHERE m.id = p_place::uuid AND m.conversation_id = p_conversation AND m.seq > p_cleared);
+            WHERE m.id = p_place::uuid AND m.conversation_id IS NOT DISTINCT FROM p_conversation AND m.seq > p_cleared);
 END $$;
 
 -- The newest seq of a conversation; 0: it has no message.
@@ -561,8 +561,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (SELECT message_seen(p_user, m, c)
             FROM messages m
-            JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
-              AND o.state = 'joined'
+            JOIN member_row(m.conversation_id, p_user) o ON o.state = 'joined'
             JOIN conversations c ON c.id = m.conversation_id
             WHERE m.id = p_message AND m.seq > o.cleared_seq
               AND NOT (o.hides AND hidden_is(p_user, m.conversation_id, m.seq)));

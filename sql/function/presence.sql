@@ -23,17 +23,21 @@ LANGUAGE sql STABLE AS $$
                                                AND x.seq > m.hidden_seq) AS here,
              o.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
                                                AND x.seq > o.hidden_seq) AS there
-        FROM members m
-        JOIN conversations c ON c.id = m.conversation_id AND c.kind = 'direct'
-        JOIN members o ON o.conversation_id = c.id AND o.user_id <> p_user
-        WHERE m.user_id = p_user AND coalesce(m.request, 'accepted') = 'accepted'
-          AND coalesce(o.request, 'accepted') = 'accepted'
-          AND (p_only IS NULL OR o.user_id = p_only)
+        FROM (SELECT x.conversation_id, x.request, x.hidden_seq FROM members x WHERE x.user_id = p_user AND p_only IS NULL
+              UNION ALL
+              SELECT x.conversation_id, x.request, x.hidden_seq
+                FROM conversations y JOIN member_row(y.id, p_user) x ON true
+                WHERE p_only IS NOT NULL AND y.kind = 'direct' AND y.member_ids = pair_key(p_user, p_only)) m
+        -- OFFSET 0: as member_row() has it.
+        JOIN LATERAL (SELECT x.* FROM conversations x WHERE x.id = m.conversation_id OFFSET 0) c ON c.kind = 'direct'
+        JOIN member_row(c.id, pair_other(c.member_ids, p_user)) o ON coalesce(o.request, 'accepted') = 'accepted'
+        WHERE coalesce(m.request, 'accepted') = 'accepted'
         LIMIT p_limit
     ), partners AS (
       SELECT t.id, t.here AND t.there AS here, t.here AND t.there AS there FROM talked t
       UNION ALL
-      SELECT u.id, k.from_peer, k.to_peer FROM contacts k JOIN users u ON u.jid = k.peer
+      SELECT u.id, k.from_peer, k.to_peer FROM contacts k
+        CROSS JOIN LATERAL (SELECT x.id FROM users x WHERE x.jid = k.peer OFFSET 0) u
         WHERE k.user_id = p_user AND (k.from_peer OR k.to_peer) AND (p_only IS NULL OR u.id = p_only)
     ), one AS (
       SELECT p.id, bool_or(p.here) AS here, bool_or(p.there) AS there FROM partners p GROUP BY p.id
@@ -49,7 +53,7 @@ LANGUAGE sql STABLE AS $$
       FROM one o
       JOIN users u ON u.id = o.id
       JOIN users me ON me.id = p_user AND me.kind <> 'remote'
-      LEFT JOIN contacts k ON k.user_id = p_user AND k.peer = u.jid
+      LEFT JOIN LATERAL (SELECT x.* FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid OFFSET 0) k ON true
       CROSS JOIN LATERAL (
         SELECT x.apart, x.contact, x.added,
                o.here AND NOT x.apart

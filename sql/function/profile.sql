@@ -205,8 +205,8 @@ BEGIN
            u.id = p_user -- an account of another server hears of its own
            OR EXISTS (SELECT FROM contacts c
                      WHERE c.user_id = p_user AND c.peer = p_peer AND c.to_peer)
-           OR EXISTS (SELECT FROM conversations c JOIN members m ON m.conversation_id = c.id
-                        AND m.user_id = p_user AND m.request IS DISTINCT FROM 'declined'
+           OR EXISTS (SELECT FROM conversations c
+                        JOIN member_row(c.id, p_user) m ON m.request IS DISTINCT FROM 'declined'
                         WHERE c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user))),
          u.announced_hash, relation_profile(p_user, u)
     INTO wanted, known, shown

@@ -124,8 +124,7 @@ BEGIN
                reaction_plain(m.reactions))::reaction_view
       FROM (SELECT (facts->>'user_id')::uuid AS user_id, facts->>'emoji' AS emoji) f
       JOIN messages m ON m.id = (facts->>'message_id')::uuid
-      JOIN members o ON o.conversation_id = m.conversation_id AND o.user_id = p_user
-        AND o.state = 'joined' AND m.seq > o.cleared_seq);
+      JOIN member_row(m.conversation_id, p_user) o ON o.state = 'joined' AND m.seq > o.cleared_seq);
 END $$;
 
 -- Makes p_emoji, no two of one key, the whole of what p_user says of the message; false: it was so before.

@@ -92,7 +92,8 @@ BEGIN
   DELETE FROM entries e WHERE e.position = ANY (page)
     AND (EXISTS (SELECT FROM conversations c WHERE c.id = e.conversation_id AND c.base_seq > e.seq
                    AND NOT EXISTS (SELECT FROM purges p WHERE p.conversation_id = c.id)) -- or it may be kept
-         OR (e.target IS NOT NULL AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target)));
+         -- OFFSET 0: each is looked up. PostgreSQL may else make a table of the ids of all messages.
+         OR (e.target IS NOT NULL AND NOT EXISTS (SELECT FROM messages m WHERE m.id = e.target OFFSET 0)));
   GET DIAGNOSTICS removed = ROW_COUNT;
   more := cardinality(page) >= p_limit;
   payload := CASE WHEN more THEN jsonb_build_object('after', page[cardinality(page)]) ELSE '{}' END;

@@ -9,8 +9,9 @@
 CREATE FUNCTION relation_blocks(p_user uuid, p_jid text) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user
-                   AND b.peer IN (p_jid, relation_domain(p_jid)));
+  -- Not IN: with old statistics it is no part of the look-up.
+  RETURN EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = p_jid)
+    OR EXISTS (SELECT FROM blocks b WHERE b.user_id = p_user AND b.peer = relation_domain(p_jid));
 END $$;
 
 -- Whether the user has added that bare JID, or lets it see presence.
@@ -98,9 +99,8 @@ DECLARE
   known boolean;
 BEGIN
   known := EXISTS (
-    SELECT FROM users u JOIN conversations c
-        ON c.kind = 'direct' AND c.member_ids = pair_key(u.id, target)
-      JOIN members m ON m.conversation_id = c.id AND m.user_id = target
+    SELECT FROM users u CROSS JOIN pair_row(u.id, target) c
+      JOIN member_row(c.id, target) m ON true
       WHERE u.jid = p_jid AND (m.request IS NOT NULL OR relation_started(c)));
   RETURN p_target IS NULL OR blocked OR (first = 'refused' AND NOT known)
     -- Somebody in a room elsewhere who shows no address there.
@@ -120,7 +120,7 @@ BEGIN
                  OR spam_judges(x, p_sender) AS guarded
             FROM conversations x JOIN users a ON a.id = x.member_ids[1]
               JOIN users b ON b.id = x.member_ids[2]
-            WHERE x.id = p_conversation AND x.kind = 'direct') g
+            WHERE x.id = p_conversation AND x.kind IS NOT DISTINCT FROM 'direct') g
     WHERE c.id = g.id AND c.guarded <> g.guarded;
 END $$;
 
@@ -276,7 +276,7 @@ BEGIN
     SELECT FROM conversations c
       JOIN users source ON source.id = p_sender
       JOIN users target ON target.id = pair_other(c.member_ids, p_sender)
-      LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = target.id
+      LEFT JOIN member_row(c.id, target.id) m ON true
       WHERE c.id = p_conversation
         AND (m.request = 'accepted' OR relation_contact(target.id, source.jid)
              OR (target.kind <> 'hosted' AND EXISTS (
@@ -421,7 +421,8 @@ END $$;
 -- Whether the one of the conversation who is not hosted has written or acknowledged something, or
 -- there is a presence subscription, so that chat states may be sent (XEP-0085 section 5.1).
 CREATE FUNCTION relation_heard(c conversations) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE
+SET enable_bitmapscan = off AS $$ -- as in contact_consents()
 BEGIN
   RETURN c.remote_user IS NOT NULL AND (
     EXISTS (SELECT FROM members m WHERE m.conversation_id = c.id
@@ -463,7 +464,7 @@ BEGIN
     SELECT * INTO peer FROM users u WHERE u.jid = p_peer;
   ELSE
     SELECT x.* INTO c FROM conversations x
-      WHERE x.id = p_peer::uuid AND x.kind = 'direct' AND owner.id = ANY (x.member_ids);
+      WHERE x.id = p_peer::uuid AND x.kind IS NOT DISTINCT FROM 'direct' AND owner.id = ANY (x.member_ids);
     SELECT * INTO peer FROM users u
       WHERE u.id = CASE WHEN c.id IS NULL THEN p_peer::uuid
                         ELSE pair_other(c.member_ids, owner.id) END;
@@ -502,14 +503,13 @@ DECLARE
   found uuid;
 BEGIN
   FOR found IN
-    SELECT c.id FROM members m JOIN conversations c ON c.id = m.conversation_id
-        AND c.kind = 'direct'
+    SELECT c.id FROM members m
+      JOIN LATERAL (SELECT x.* FROM conversations x WHERE x.id = m.conversation_id OFFSET 0) c ON c.kind = 'direct'
       JOIN users u ON u.id = pair_other(c.member_ids, p_user)
       WHERE m.user_id = p_user AND p_peer NOT LIKE '%@%' AND u.jid LIKE '%@%'
         AND relation_domain(u.jid) = p_peer
     UNION ALL
-    SELECT c.id FROM users u JOIN conversations c
-        ON c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user)
+    SELECT c.id FROM users u CROSS JOIN pair_row(u.id, p_user) c
       WHERE u.jid = p_peer
   LOOP
     PERFORM relation_guard(found, false);
@@ -587,7 +587,7 @@ BEGIN
     relation_contact(p_user, u.jid)
     OR EXISTS (
       SELECT FROM conversations c
-        JOIN members m ON m.conversation_id = c.id AND m.user_id = p_user
+        JOIN member_row(c.id, p_user) m ON true
         WHERE c.kind = 'direct' AND c.member_ids = pair_key(u.id, p_user)
           AND coalesce(m.request, 'accepted') = 'accepted'
           AND (m.hidden_seq IS NULL OR EXISTS (SELECT FROM messages x WHERE x.conversation_id = c.id
@@ -605,7 +605,7 @@ BEGIN
     OR EXISTS (SELECT FROM contacts x WHERE x.user_id = p_source.id AND x.peer = p_target.jid
                  AND (x.to_peer OR x.from_peer OR x.pending_in))
     OR EXISTS (SELECT FROM conversations c
-                 JOIN members m ON m.conversation_id = c.id AND m.user_id = p_target.id
+                 JOIN member_row(c.id, p_target.id) m ON true
                  WHERE c.kind = 'direct' AND c.member_ids = pair_key(p_source.id, p_target.id)
                    AND m.request = 'accepted'));
 END $$;
@@ -670,10 +670,9 @@ BEGIN
     DELETE FROM contacts x -- as contact_tidy()
       WHERE x.user_id = p_user AND NOT contact_says(x);
     UPDATE members m SET request = 'declined'
-      FROM conversations c WHERE m.user_id = p_user AND m.request = 'pending'
-        AND c.id = m.conversation_id AND c.kind = 'direct'
-        AND relation_blocks(p_user, (SELECT u.jid FROM users u
-                                       WHERE u.id = pair_other(c.member_ids, p_user)));
+      WHERE m.user_id = p_user AND m.request = 'pending'
+        AND (SELECT c.kind = 'direct' AND relation_blocks(p_user, (SELECT u.jid FROM users u WHERE u.id = pair_other(c.member_ids, p_user)))
+               FROM conversations c WHERE c.id = m.conversation_id);
     PERFORM relation_guard_all(p_user, named.ret_jid);
     PERFORM membership_decline(p_user, m.conversation_id)
       FROM members m JOIN users u ON u.id = m.invited_by
@@ -727,7 +726,7 @@ LANGUAGE sql STABLE AS $$
              'blocked_id', u.id, 'created_at', api_time(b.created_at)) AS json, b.created_at, b.peer,
            row_number() OVER (ORDER BY b.created_at DESC, b.peer DESC) AS k
       FROM blocks b JOIN users u ON u.jid = b.peer
-      WHERE b.user_id = p_user
+      WHERE b.user_id = p_user AND b.created_at > '-infinity' -- as the index has it
         AND (p_before IS NULL OR (b.created_at, b.peer) < (
           SELECT x.created_at, x.peer FROM blocks x JOIN users y ON y.jid = x.peer
             WHERE x.user_id = p_user AND y.id = p_before::uuid))

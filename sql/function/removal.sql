@@ -233,7 +233,8 @@ END $$;
 
 -- The newest message that p_user has not hidden, of the last 1000.
 CREATE FUNCTION hidden_last(p_user uuid, c conversations, p_cleared bigint) RETURNS message_view
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE
+SET enable_bitmapscan = off AS $$ -- as in contact_consents()
 DECLARE
   m messages;
 BEGIN

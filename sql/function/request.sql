@@ -34,7 +34,7 @@ CREATE FUNCTION request_find(p_user uuid, p_conversation uuid, OUT c conversatio
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   SELECT x.* INTO c FROM conversations x
-    WHERE x.id = p_conversation AND x.kind = 'direct' AND p_user = ANY (x.member_ids);
+    WHERE x.id = p_conversation AND x.kind IS NOT DISTINCT FROM 'direct' AND p_user = ANY (x.member_ids);
   SELECT u.* INTO peer FROM users u
     WHERE u.id = pair_other(c.member_ids, p_user);
   SELECT m.request INTO asked FROM members m

@@ -246,7 +246,7 @@ CREATE FUNCTION scheduled_waiting(p_user uuid, p_id text, OUT outcome int, OUT s
 LANGUAGE plpgsql AS $$
 BEGIN
   SELECT x.* INTO s FROM scheduled x
-    JOIN members m ON m.conversation_id = x.conversation_id AND m.user_id = p_user AND m.state = 'joined'
+    JOIN member_row(x.conversation_id, p_user) m ON m.state = 'joined'
     WHERE x.id = p_id::uuid AND x.user_id = p_user;
   outcome := CASE WHEN s.id IS NULL THEN 2 WHEN s.status <> 'pending' THEN 3 ELSE 0 END;
   IF outcome = 3 THEN

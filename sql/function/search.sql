@@ -253,8 +253,7 @@ BEGIN
       more := ARRAY(
         SELECT t.m FROM unnest(block.conversations, block.first_seqs, block.last_seqs)
             AS said (conversation_id, first_seq, last_seq)
-          JOIN members o ON o.conversation_id = said.conversation_id AND o.user_id = p_user
-            AND o.state = 'joined'
+          JOIN member_row(said.conversation_id, p_user) o ON o.state = 'joined'
           CROSS JOIN LATERAL (
             SELECT x AS m FROM messages x
               WHERE x.conversation_id = o.conversation_id
@@ -288,7 +287,10 @@ DECLARE
     ELSE greatest(p_above, (SELECT h.position FROM log_head h) - 20000) END;
 BEGIN
   RETURN ARRAY(
-    SELECT t.m FROM members o
+    SELECT t.m FROM (
+        SELECT x.* FROM members x WHERE x.user_id = p_user AND p_conversation IS NULL
+        UNION ALL
+        SELECT x.* FROM member_row(p_conversation, p_user) x) o
       CROSS JOIN LATERAL (
         SELECT m.position, m.seq FROM messages m
           WHERE m.conversation_id = o.conversation_id ORDER BY m.seq DESC LIMIT 1) last
@@ -300,8 +302,7 @@ BEGIN
             AND y.position > above AND y.position < p_below
             AND search_matches(y.body, p_terms) AND NOT (o.hides AND hidden_is(p_user, y.conversation_id, y.seq))
           ORDER BY y.seq DESC LIMIT p_limit) t
-      WHERE o.user_id = p_user AND o.state = 'joined' AND o.request IS DISTINCT FROM 'declined'
-        AND (p_conversation IS NULL OR o.conversation_id = p_conversation)
+      WHERE o.state = 'joined' AND o.request IS DISTINCT FROM 'declined'
         AND last.position > above
       ORDER BY (t.m).position DESC LIMIT p_limit);
 END $$;

@@ -14,7 +14,7 @@ DECLARE
   t threads;
 BEGIN
   SELECT x.* INTO t FROM threads x
-    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user AND o.state = 'joined'
+    JOIN member_row(x.conversation_id, p_user) o ON o.state = 'joined'
     WHERE x.id = p_thread AND EXISTS (
       SELECT FROM messages m WHERE m.thread_id = x.id AND m.seq > o.cleared_seq);
   RETURN t;
@@ -27,7 +27,7 @@ DECLARE
   t threads;
 BEGIN
   SELECT x.* INTO t FROM threads x
-    JOIN members o ON o.conversation_id = x.conversation_id AND o.user_id = p_user AND o.state = 'joined'
+    JOIN member_row(x.conversation_id, p_user) o ON o.state = 'joined'
     WHERE x.id = (e.payload::jsonb->>'thread_id')::uuid;
   RETURN CASE WHEN t.id IS NOT NULL THEN thread_facts(t) END;
 END $$;

@@ -103,7 +103,8 @@ DECLARE
   closed int;
 BEGIN
   PERFORM relation_guard(c.id, false) FROM (
-    SELECT x.id FROM members m JOIN conversations x ON x.id = m.conversation_id
+    SELECT x.id FROM members m
+      CROSS JOIN LATERAL (SELECT y.* FROM conversations y WHERE y.id = m.conversation_id OFFSET 0) x
       WHERE m.user_id = p_user AND x.kind = 'direct' AND NOT x.guarded LIMIT p_limit) c;
   GET DIAGNOSTICS closed = ROW_COUNT;
   RETURN closed >= p_limit;
