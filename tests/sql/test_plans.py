@@ -15,16 +15,16 @@ MESSAGES = 100_000
 USERS = 2_000
 
 
-def fill(db):
-    """USERS hosted users, each with one remote peer; 100,000 messages, marks for some, an outbox."""
+def fill(db, users=USERS, messages=MESSAGES):
+    """Hosted users, each with one remote peer; messages, marks for some, an outbox."""
     db.rows("INSERT INTO users (id, kind, external_id, jid) SELECT md5('h' || n)::uuid, 'hosted', 'e' || n,"
-            " 'h' || n || '@' || %s FROM generate_series(1, %s) n", DOMAIN, USERS)
+            " 'h' || n || '@' || %s FROM generate_series(1, %s) n", DOMAIN, users)
     db.rows("INSERT INTO users (id, kind, jid) SELECT md5('r' || n)::uuid, 'remote', 'r' || n ||"
-            " '@example.org' FROM generate_series(1, %s) n", USERS)
+            " '@example.org' FROM generate_series(1, %s) n", users)
     db.rows("INSERT INTO conversations (id, member_ids, member_numbers, remote_user, remote_jid, position, created_at)"
             " SELECT md5('c' || n)::uuid, pair_key(h, r), ARRAY[1, 2], r, 'r' || n || '@example.org', n, now()"
             " FROM (SELECT n, md5('h' || n)::uuid AS h, md5('r' || n)::uuid AS r"
-            "       FROM generate_series(1, %s) n) x", USERS)
+            "       FROM generate_series(1, %s) n) x", users)
     db.rows("INSERT INTO members (conversation_id, user_id, kind, jid, number, joined_at)"
             " SELECT c.id, u.id, u.kind, u.jid, u.number, now() FROM conversations c JOIN users u"
             " ON u.id = ANY (c.member_ids)")
@@ -32,44 +32,44 @@ def fill(db):
             " foreign_id, markable) SELECT md5('m' || n)::uuid, md5('c' || (n %% %s + 1))::uuid, n / %s + 1,"
             " 10000 + n, md5((CASE n %% 2 WHEN 0 THEN 'h' ELSE 'r' END) || (n %% %s + 1))::uuid, now(),"
             " 'text ' || n, md5('d' || n)::uuid, 'f' || n, true FROM generate_series(0, %s) n",
-            USERS, USERS, USERS, MESSAGES - 1)
+            users, users, users, messages - 1)
     db.rows("INSERT INTO marks SELECT id, u, k, 1, now() FROM conversations,"
             " LATERAL unnest(member_ids) u, unnest(ARRAY['delivered', 'read']) k")
     db.rows("INSERT INTO outbox SELECT position, 'message', sender_id, 'x@example.org', id FROM messages"
-            " WHERE position > %s", 10000 + MESSAGES - 5000)
+            " WHERE position > %s", 10000 + messages - 5000)
     db.rows("INSERT INTO entries (position, id, conversation_id, seq, kind, target, created_at)"
             " SELECT position, id, conversation_id, seq, 'reaction', id, now() FROM messages")
     db.rows("INSERT INTO server_keys SELECT 'k' || n, sha256(n::text::bytea), '{send}'"
             " FROM generate_series(1, 1000) n")
     db.rows("INSERT INTO sessions (digest, user_id, created_at, expires_at, issued_at, ends_at)"
             " SELECT md5('s' || n)::uuid, md5('h' || n)::uuid, now(), now() + interval '1 day', now(), now() + interval '2 days'"
-            " FROM generate_series(1, %s) n", USERS)
+            " FROM generate_series(1, %s) n", users)
     db.rows("INSERT INTO tickets SELECT md5('t' || n)::uuid, md5('h' || n)::uuid, NULL, now(), now() + interval '1 day',"
-            " now() + interval '1 day' FROM generate_series(1, %s) n", USERS)
+            " now() + interval '1 day' FROM generate_series(1, %s) n", users)
     db.rows("INSERT INTO revoked_tokens SELECT md5('t' || n)::uuid, now() + interval '1 day'"
-            " FROM generate_series(1, %s) n", USERS)
+            " FROM generate_series(1, %s) n", users)
     db.rows("INSERT INTO user_access (user_id, signed_out_at) SELECT md5('h' || n)::uuid, now()"
-            " FROM generate_series(5, %s) n", USERS)
+            " FROM generate_series(5, %s) n", users)
     db.rows("INSERT INTO revocations SELECT n, md5('h' || n)::uuid, NULL, now(), 'signed out'"
-            " FROM generate_series(1, %s) n", USERS)
-    db.rows("UPDATE revocation_head SET position = %s", USERS)
+            " FROM generate_series(1, %s) n", users)
+    db.rows("UPDATE revocation_head SET position = %s", users)
     db.rows("INSERT INTO calls (id, conversation_id, message_id, caller_id, callee_id, local_id, peer, sid, call_type,"
             " status, live, due_at, created_at) SELECT md5('v' || n)::uuid, md5('c' || n)::uuid, md5('m' || n)::uuid,"
             " md5('r' || n)::uuid, md5('h' || n)::uuid, md5('h' || n)::uuid, 'r' || n || '@example.org', 's' || n,"
             " 'audio', CASE WHEN n < 100 THEN 'active' ELSE 'ended' END, CASE WHEN n < 100 THEN '{}'::jsonb END,"
-            " CASE WHEN n < 100 THEN now() END, now() FROM generate_series(1, %s) n", USERS)
+            " CASE WHEN n < 100 THEN now() END, now() FROM generate_series(1, %s) n", users)
     db.rows("INSERT INTO call_participants (call_id, user_id, open) SELECT c.id, u, u = c.callee_id AND c.live IS NOT NULL"
             " FROM calls c, unnest(ARRAY[c.caller_id, c.callee_id]) u")
     db.rows("INSERT INTO call_events (call_id, at, event) SELECT id, now(), 'initiate' FROM calls")
     db.rows("INSERT INTO call_samples (call_id, user_id, at) SELECT id, callee_id, now() FROM calls")
-    db.rows("UPDATE log_head SET position = %s", 10000 + MESSAGES)
-    db.rows("VACUUM ANALYZE")
+    db.rows("UPDATE log_head SET position = %s", 10000 + messages)
 
 
 @pytest.fixture(scope="module")
 def big(cluster, template):
     database = Database(cluster, cluster.create(template))
     fill(database)
+    database.rows("VACUUM ANALYZE")
     yield database
     database.close()
 
