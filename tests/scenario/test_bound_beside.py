@@ -19,7 +19,7 @@ from harness.pictures import png
 from harness.profanity import Profanity
 from harness.stack import TOP
 from harness.xmpp import CLIENT
-from test_bound_accounts import Person
+from test_bound_accounts import Person, bob, carol  # noqa: F401
 from test_files import attach, oob
 from test_upload_slots import ask, put
 
@@ -32,21 +32,6 @@ REACTIONS, CORRECT, RETRACT = "urn:xmpp:reactions:0", "urn:xmpp:message-correct:
 @pytest.fixture(scope="module")
 def running_stack(request):
     yield from stack_of(request, "--plugin", "--archive")
-
-
-@pytest.fixture
-def bob(stack):
-    """The account in the app, with a socket; its session is bound."""
-    person = Person(stack, "bob")
-    with person.ws() as socket:
-        person.socket = socket
-        wait_for("the session is bound", lambda: person.call(200, "GET", "/api/session")["host_up"])
-        yield person
-
-
-@pytest.fixture
-def carol(xmpp):
-    return xmpp("carol")
 
 
 @pytest.fixture
