@@ -358,6 +358,7 @@ tests_unit_archive_replica_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_archive_replica_test_LDADD = $(core_test_libs)
 # Needs PostgreSQL: built by `make check`, run by tests/sql/run.
 check_PROGRAMS += tests/unit/archive_pg_test
+tests_unit_archive_pg_test_SOURCES = tests/unit/archive_pg_test.c tests/unit/archive_pg_links.c tests/unit/archive_pg_heads.c tests/unit/archive_pg_world.c tests/unit/archive_pg_world.h tests/unit/unit.h
 tests_unit_archive_pg_test_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_archive_pg_test_LDADD = $(core_test_libs)
 EXTRA_DIST += tests/sql
