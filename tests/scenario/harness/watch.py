@@ -14,6 +14,17 @@ def metrics(stack):
     return {name: float(value) for name, _, value in lines}
 
 
+def statements(stack):
+    """Name → how often the statement was run so far; without those for jobs and the search, which are run all the time."""
+    return {name: count for name, count in metrics(stack).items()
+            if name.startswith("trestle_query_seconds_count") and not any(f'query="{one}' in name for one in ("job_", "search_"))}
+
+
+def most_run(stack, before):
+    """How often that statement was run that was run most since BEFORE, of statements()."""
+    return max(count - before.get(name, 0) for name, count in statements(stack).items())
+
+
 def is_instrumented(stack):
     """Whether the (first) bridge runs under a sanitizer or valgrind: several times slower, and it keeps what was freed."""
     maps = Path(f"/proc/{stack.pids()['bridge.0']}/maps").read_text()
