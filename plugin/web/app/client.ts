@@ -8,6 +8,7 @@ import { Messenger } from "../client/Messenger";
 import { Problem } from "../client/problem";
 import type { StoreTrouble } from "../client/store";
 import { has, language, t } from "../i18n";
+import { readAnew } from "./shared/anew";
 import { followEvents } from "./shared/follow";
 import { showToast } from "./stores/toasts";
 
@@ -26,6 +27,7 @@ export const queries = new QueryClient({
 });
 
 followEvents(messenger.socket, queries);
+messenger.onReadAnew = () => void readAnew(queries, {});
 
 const told = new Set<StoreTrouble>(); // once for a page
 messenger.onTrouble = (what) => {

@@ -77,6 +77,8 @@ export class Messenger {
   onMessage: ((message: Message, conversation: Conversation | undefined) => void) | null = null;
   /** A message waits for a way to the server. */
   onWaiting: (() => void) | null = null;
+  /** What was read by requests may be otherwise, and nobody has told of it. */
+  onReadAnew: (() => void) | null = null;
   /** Something is not kept that would have been. */
   onTrouble: ((what: StoreTrouble) => void) | null = null;
   /** Whether a person looks at the conversation that is open: only then it counts as read. */
@@ -1107,6 +1109,7 @@ export class Messenger {
   private async readAnew(): Promise<void> {
     const { activeConversation, messages } = this.state.getState();
     this.state.setState({ messages: {} });
+    this.onReadAnew?.();
     for (const [id, thread] of Object.entries(messages)) {
       const waiting = thread.items.filter((row) => row.pending);
       if (waiting.length > 0) this.setMessages(id, (empty) => ({ ...empty, items: waiting }));

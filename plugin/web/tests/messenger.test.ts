@@ -609,9 +609,12 @@ test("a log that does not reach back has everything read anew, and keeps what is
   answers["GET /api/conversations/talk/messages"] = { items: [message(90)], has_more: true, next: null };
   await clock.pass(2_000);
   asked.splice(0);
+  let others = 0;
+  messenger.onReadAnew = () => others++;
   sockets.at(-1)!.hello("c-90");
   sockets.at(-1)!.say("resync", { cursor: "c-90" });
   await turn();
+  assert.equal(others, 1, "so is what others have read");
   assert.ok(asked.includes("GET /api/conversations"));
   const rows = messenger.state.getState().messages.talk!.items;
   assert.deepEqual(
