@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Lists beside that of conversations: messages with a star, calls, contacts.
-import { ArrowLeft, PhoneIncoming, PhoneMissed, PhoneOutgoing } from "lucide-react";
+import { PhoneIncoming, PhoneMissed, PhoneOutgoing } from "lucide-react";
 import { type FormEvent, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import type { Call, Contact } from "../../client/types";
 import { formatFull, t } from "../../i18n";
 import { CallInitiationButtons } from "../calls/CallInitiationButtons";
 import { attempt, messenger, queries, useMessaging } from "../client";
-import { go, goBack, threadPath } from "../routes";
+import { go, threadPath } from "../routes";
 import { readAnew } from "../shared/anew";
 import { PeoplePicker } from "../shared/PeoplePicker";
 import { MoreButton, usePages } from "../shared/pages";
-import { Dialog, EmptyState, IconButton, LoadingSpinner } from "../shared/small";
+import { Dialog, EmptyState, LoadingSpinner, Screen } from "../shared/small";
 import { clockText } from "../shared/times";
 import { UserAvatar } from "../shared/UserAvatar";
 import { useAnew } from "../shared/useAnew";
@@ -21,17 +21,9 @@ export type ListName = "starred" | "calls" | "contacts";
 
 export default function Lists({ name }: { name: ListName }) {
   return (
-    <div className="settings">
-      <header className="chatheader">
-        <IconButton label={t("back")} onClick={goBack}>
-          <ArrowLeft />
-        </IconButton>
-        <h1>{t(`lists.${name}`)}</h1>
-      </header>
-      <div className="body">
-        {name === "starred" ? <Starred /> : name === "calls" ? <Calls /> : <Contacts />}
-      </div>
-    </div>
+    <Screen title={t(`lists.${name}`)}>
+      {name === "starred" ? <Starred /> : name === "calls" ? <Calls /> : <Contacts />}
+    </Screen>
   );
 }
 

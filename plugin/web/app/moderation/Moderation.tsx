@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The queue of moderators of the staff: what was reported, with what was seen then, what was done about it, and appeals.
 import { useQuery } from "@tanstack/react-query";
-import { ArrowLeft } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import type { ModerationAction, Report } from "../../client/types";
 import { formatFull, type Key, t } from "../../i18n";
 import { attempt, messenger, queries, useOffers } from "../client";
-import { goBack } from "../routes";
 import { readAnew } from "../shared/anew";
 import { MoreButton, usePages } from "../shared/pages";
-import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
+import { EmptyState, LoadingSpinner, Screen } from "../shared/small";
 import { useAnew } from "../shared/useAnew";
 import { HeldFiles, LookAtFile } from "./HeldFiles";
 
@@ -25,12 +23,10 @@ export default function Moderation() {
   const hasFiles = useOffers("files");
   useAnew(KEY, ["moderation.report", "moderation.appeal"]);
   return (
-    <div className="settings moderation">
-      <header className="chatheader">
-        <IconButton label={t("back")} onClick={goBack}>
-          <ArrowLeft />
-        </IconButton>
-        <h1>{t("moderation.title")}</h1>
+    <Screen
+      title={t("moderation.title")}
+      className="moderation"
+      tools={
         <select
           aria-label={t("moderation.shown")}
           value={shown}
@@ -42,11 +38,10 @@ export default function Moderation() {
             </option>
           ))}
         </select>
-      </header>
-      <div className="body">
-        {shown === "appeals" ? <Appeals /> : shown === "files" ? <HeldFiles /> : <Reports state={shown} />}
-      </div>
-    </div>
+      }
+    >
+      {shown === "appeals" ? <Appeals /> : shown === "files" ? <HeldFiles /> : <Reports state={shown} />}
+    </Screen>
   );
 }
 

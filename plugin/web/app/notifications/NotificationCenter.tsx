@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What waits for this person besides plain messages: who asks to talk, where they were mentioned, calls that they missed, and
 // what was told in passing. What was looked at is not new any more; nothing is kept twice.
-import { ArrowLeft, AtSign, Info, PhoneMissed, UserPlus, X } from "lucide-react";
+import { AtSign, Info, PhoneMissed, UserPlus, X } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
 import { useStore } from "zustand";
 import { titleOf } from "../../client/MessagingState";
 import type { Call, Conversation } from "../../client/types";
 import { formatWhen, plural, t } from "../../i18n";
 import { attempt, messenger, useMessaging, useOffers } from "../client";
-import { go, goBack, threadPath } from "../routes";
+import { go, threadPath } from "../routes";
 import { usePages } from "../shared/pages";
-import { EmptyState, IconButton, LoadingSpinner } from "../shared/small";
+import { EmptyState, IconButton, LoadingSpinner, Screen } from "../shared/small";
 import { useAnew } from "../shared/useAnew";
 import { dismissNotice, type Notice, notices } from "../stores/notices";
 import { DoNotDisturb } from "./DoNotDisturb";
 
 export default function NotificationCenter() {
   return (
-    <div className="settings">
-      <header className="chatheader">
-        <IconButton label={t("back")} onClick={goBack}>
-          <ArrowLeft />
-        </IconButton>
-        <h1>{t("notifications.title")}</h1>
-      </header>
-      <div className="body">
-        <NotificationList />
-        <DoNotDisturb />
-        <section>
-          <button type="button" onClick={() => go("/settings")}>
-            {t("notifications.settings")}
-          </button>
-        </section>
-      </div>
-    </div>
+    <Screen title={t("notifications.title")}>
+      <NotificationList />
+      <DoNotDisturb />
+      <section>
+        <button type="button" onClick={() => go("/settings")}>
+          {t("notifications.settings")}
+        </button>
+      </section>
+    </Screen>
   );
 }
 

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { useQuery } from "@tanstack/react-query";
-import { ArrowLeft } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { useStore } from "zustand";
 import type { Privacy } from "../../client/types";
 import { type Key, LANGUAGES, t } from "../../i18n";
 import { attempt, messenger, queries, useMessaging } from "../client";
 import { DoNotDisturb } from "../notifications/DoNotDisturb";
-import { go, goBack } from "../routes";
+import { go } from "../routes";
 import { readAnew, takeTold } from "../shared/anew";
 import { HelpedHeading } from "../shared/Help";
 import { PeopleList } from "../shared/PeopleList";
 import { PictureButtons } from "../shared/PictureButtons";
 import { usePages } from "../shared/pages";
-import { IconButton } from "../shared/small";
+import { Screen } from "../shared/small";
 import { UserAvatar } from "../shared/UserAvatar";
 import { useAnew } from "../shared/useAnew";
 import { preferences, setPreference, type Theme } from "../stores/preferences";
@@ -24,41 +23,29 @@ import { YourData } from "./YourData";
 
 export default function Settings() {
   return (
-    <div className="settings">
-      <header className="chatheader">
-        <IconButton label={t("back")} onClick={goBack}>
-          <ArrowLeft />
-        </IconButton>
-        <h1>{t("settings.title")}</h1>
-      </header>
-      <div className="body">
-        <UserProfile />
-        <PrivacySettings />
-        <Look />
-        <NotificationSettings />
-        <MediaAccess />
-        <DoNotDisturb />
-        <Blocked />
-        <Restricted />
-        <YourData />
-        <Exports />
-        <AboutMe />
-        <Staff />
-        <section>
-          <h2>{t("settings.session")}</h2>
-          <button type="button" onClick={() => void attempt(() => messenger.signOut())}>
-            {t("settings.signout")}
-          </button>
-          <button
-            type="button"
-            className="danger"
-            onClick={() => void attempt(() => messenger.signOut(true))}
-          >
-            {t("settings.signoutall")}
-          </button>
-        </section>
-      </div>
-    </div>
+    <Screen title={t("settings.title")}>
+      <UserProfile />
+      <PrivacySettings />
+      <Look />
+      <NotificationSettings />
+      <MediaAccess />
+      <DoNotDisturb />
+      <Blocked />
+      <Restricted />
+      <YourData />
+      <Exports />
+      <AboutMe />
+      <Staff />
+      <section>
+        <h2>{t("settings.session")}</h2>
+        <button type="button" onClick={() => void attempt(() => messenger.signOut())}>
+          {t("settings.signout")}
+        </button>
+        <button type="button" className="danger" onClick={() => void attempt(() => messenger.signOut(true))}>
+          {t("settings.signoutall")}
+        </button>
+      </section>
+    </Screen>
   );
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Small parts that many screens need.
-import { LoaderCircle, X } from "lucide-react";
+import { ArrowLeft, LoaderCircle, X } from "lucide-react";
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useStore } from "zustand";
 import { t } from "../../i18n";
+import { goBack } from "../routes";
 import { dismissToast, toasts } from "../stores/toasts";
 import { announcer } from "./announce";
 import { type HelpTopic, useHelp } from "./Help";
@@ -57,6 +58,32 @@ export function IconButton(properties: {
     >
       {children}
     </button>
+  );
+}
+
+/** A screen in place of a conversation; on a phone it is all that is seen. TOOLS: beside its title. */
+export function Screen({
+  title,
+  tools,
+  className,
+  children,
+}: {
+  title: string;
+  tools?: ReactNode;
+  className?: string;
+  children: ReactNode;
+}) {
+  return (
+    <div className={className ? `settings ${className}` : "settings"}>
+      <header className="chatheader">
+        <IconButton label={t("back")} onClick={goBack}>
+          <ArrowLeft />
+        </IconButton>
+        <h1>{title}</h1>
+        {tools}
+      </header>
+      <div className="body">{children}</div>
+    </div>
   );
 }
 
