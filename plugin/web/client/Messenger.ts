@@ -3,7 +3,7 @@
 // to survive a reload, IndexedDB; no page and no framework.
 import { type Clock, systemClock } from "./clock";
 import { dictate } from "./dictation";
-import { Arrivals, type Came, withMessage } from "./following";
+import { Arrivals, type Came, type Change, type Patch, withMessage } from "./following";
 import { newId } from "./ids";
 import { type Locks, noLocks, systemLocks } from "./locks";
 import {
@@ -410,9 +410,12 @@ export class Messenger {
     const known = conversations[conversation.id];
     if (known && came.conversations.has(conversation.id)) return known;
     const isSeen = unreadCounts[conversation.id] === 0; // by whoever looks at it
-    return came.messages
+    const followed = came.messages
       .filter((message) => message.conversation_id === conversation.id)
       .reduce((now, message) => withMessage(now, message, me, isSeen), conversation);
+    return came.patches
+      .filter((told) => told.conversation === conversation.id)
+      .reduce((now, { patch }) => patch(now), followed);
   }
 
   /** Shows the conversation of an event. */
@@ -567,10 +570,8 @@ export class Messenger {
     const { answer: page, came } = await this.arrivals
       .during(this.rest.messages(conversation, { limit: PAGE }))
       .finally(() => this.asking.delete(conversation));
-    this.setMessages(conversation, (thread) =>
-      threads.addPage(thread, page.items, { hasOlder: page.has_more, hasNewer: false, replace }),
-    );
-    this.addCame(conversation, came);
+    const where = { hasOlder: page.has_more, hasNewer: false, replace };
+    this.showPage(conversation, came, (thread) => threads.addPage(thread, page.items, where));
     this.keepThread(conversation);
   }
 
@@ -580,9 +581,18 @@ export class Messenger {
       this.rest.messages(conversation, { around, limit: PAGE }),
     );
     const where = { hasOlder: page.has_more_before, hasNewer: page.has_more_after, replace };
-    this.setMessages(conversation, (thread) => threads.addPage(thread, page.items, where));
-    this.addCame(conversation, came);
+    this.showPage(conversation, came, (thread) => threads.addPage(thread, page.items, where));
     if (!where.hasNewer) this.keepThread(conversation);
+  }
+
+  /** Adds a page, which may be of a time before what came while it was on its way. */
+  private showPage(conversation: string, came: Came, add: Change): void {
+    const changes = came.changes.filter((told) => told.conversation === conversation);
+    this.setMessages(conversation, (thread) => {
+      const added = add(thread);
+      return added === thread ? thread : changes.reduce((now, { change }) => change(now), added);
+    });
+    this.addCame(conversation, came);
   }
 
   /** Behind a page that reaches to the end: what came while it was on its way, and had no place in the piece of before. */
@@ -608,8 +618,10 @@ export class Messenger {
   async loadOlder(conversation: string): Promise<void> {
     const first = threads.oldest(this.thread(conversation));
     if (!first || !this.thread(conversation).hasOlder) return;
-    const page = await this.rest.messages(conversation, { before: first.id, limit: PAGE });
-    this.join(conversation, first.id, page.items, { hasOlder: page.has_more });
+    const { answer: page, came } = await this.arrivals.during(
+      this.rest.messages(conversation, { before: first.id, limit: PAGE }),
+    );
+    this.join(conversation, first.id, came, page.items, { hasOlder: page.has_more });
   }
 
   async loadNewer(conversation: string): Promise<void> {
@@ -618,18 +630,18 @@ export class Messenger {
     const { answer: page, came } = await this.arrivals.during(
       this.rest.messages(conversation, { after: last.id, limit: PAGE }),
     );
-    this.join(conversation, last.id, page.items, { hasNewer: page.has_more });
-    this.addCame(conversation, came);
+    this.join(conversation, last.id, came, page.items, { hasNewer: page.has_more });
   }
 
   /** A page beside MESSAGE. Another piece of the conversation may be shown by now, which it would leave a hole in. */
   private join(
     conversation: string,
     message: string,
+    came: Came,
     items: Message[],
     where: { hasOlder?: boolean; hasNewer?: boolean },
   ): void {
-    this.setMessages(conversation, (thread) =>
+    this.showPage(conversation, came, (thread) =>
       thread.items.some((row) => row.id === message) ? threads.addPage(thread, items, where) : thread,
     );
   }
@@ -852,7 +864,7 @@ export class Messenger {
       added?: boolean;
       reactions: Message["reactions"];
     }) =>
-      this.setMessages(news.conversation_id, (thread) =>
+      this.told(news.conversation_id, (thread) =>
         threads.changeMessage(thread, news.message_id, (row) => ({
           ...row,
           reactions: threads.ownReactions(news, row.reactions, this.state.getState().me),
@@ -861,7 +873,7 @@ export class Messenger {
     "message.read": (mark: Mark) => this.marked(mark, "read"),
     "message.delivered": (mark: Mark) => this.marked(mark, "delivered"),
     "message.failed": (failure: { conversation_id: string; message_id: string; code: string }) =>
-      this.setMessages(failure.conversation_id, (thread) =>
+      this.told(failure.conversation_id, (thread) =>
         threads.changeMessage(thread, failure.message_id, (row) => ({ ...row, status: "failed" })),
       ),
     "message.starred": (star: { message_id: string; starred: boolean }) =>
@@ -889,10 +901,8 @@ export class Messenger {
     "member.removed": (change: { conversation_id: string }) => void this.refresh(change.conversation_id),
     "file.progress": (news: { file_id: string; received: number }) => this.uploads.hear(news),
     "file.updated": (file: StoredFile) => this.fileChanged(file),
-    "draft.updated": (news: { conversation_id: string; draft: Conversation["draft"] }) => {
-      const conversation = this.state.getState().conversations[news.conversation_id];
-      if (conversation) this.state.getState().setConversations([{ ...conversation, draft: news.draft }]);
-    },
+    "draft.updated": (news: { conversation_id: string; draft: Conversation["draft"] }) =>
+      this.patch(news.conversation_id, (conversation) => ({ ...conversation, draft: news.draft })),
   };
 
   /** A file is otherwise now, wherever it is shown. */
@@ -971,14 +981,27 @@ export class Messenger {
     return run;
   }
 
+  /** An event says something of messages: also of those in a page that is on its way. */
+  private told(conversation: string, change: Change): void {
+    this.arrivals.change(conversation, change);
+    this.setMessages(conversation, change);
+  }
+
+  /** An event says something of a conversation: also in an answer that is on its way. */
+  private patch(id: string, patch: Patch): void {
+    this.arrivals.patch(id, patch);
+    const conversation = this.state.getState().conversations[id];
+    const patched = conversation && patch(conversation);
+    if (patched && patched !== conversation) this.state.getState().setConversations([patched]);
+  }
+
   private changed(message: Message): void {
-    this.setMessages(message.conversation_id, (thread) =>
-      threads.changeMessage(thread, message.id, () => message),
+    this.told(message.conversation_id, (thread) => threads.changeMessage(thread, message.id, () => message));
+    this.patch(message.conversation_id, (conversation) =>
+      conversation.last_message?.id === message.id
+        ? { ...conversation, last_message: message }
+        : conversation,
     );
-    const conversation = this.state.getState().conversations[message.conversation_id];
-    if (conversation?.last_message?.id === message.id) {
-      this.state.getState().setConversations([{ ...conversation, last_message: message }]);
-    }
     this.keepAgain(message.conversation_id, message.id);
     // It may count as read now that it was answered, or as unread since it was not: the server knows.
     if (message.message_type === "call" && !isOwn(message, this.state.getState().me))
@@ -987,7 +1010,7 @@ export class Messenger {
 
   private deleted(deleted: { conversation_id: string; message_id: string; reason: string }): void {
     const gone = new Date(this.clock.now()).toISOString();
-    this.setMessages(deleted.conversation_id, (thread) =>
+    this.told(deleted.conversation_id, (thread) =>
       deleted.reason === "me" || deleted.reason === "expired"
         ? threads.removeMessage(thread, deleted.message_id)
         : threads.changeMessage(thread, deleted.message_id, (row) => ({
@@ -1008,7 +1031,7 @@ export class Messenger {
   /** What was kept for long enough is gone: it is not shown, not kept, and not what the list tells of. */
   private expired({ conversation_id: id, up_to_seq: seq }: ConversationExpired): void {
     const wasShown = this.thread(id).items.length > 0;
-    this.setMessages(id, (thread) => threads.removeUpTo(thread, seq));
+    this.told(id, (thread) => threads.removeUpTo(thread, seq));
     const thread = this.thread(id);
     // All of the piece is gone, and what is newer is somewhere else.
     if (wasShown && thread.hasNewer && !threads.newest(thread)) void this.loadNewest(id).catch(() => {});
@@ -1039,21 +1062,21 @@ export class Messenger {
   }
 
   private marked(mark: Mark, what: "read" | "delivered"): void {
-    const { me, conversations } = this.state.getState();
-    const conversation = conversations[mark.conversation_id];
+    const { me } = this.state.getState();
     if (mark.user_id === me?.id) {
       if (what === "read") this.ownMark(mark);
       return;
     }
-    if (conversation && what === "read") {
-      const participants = conversation.participants.map((participant) =>
-        participant.user.id === mark.user_id
-          ? { ...participant, last_read_seq: Math.max(participant.last_read_seq, mark.seq) }
-          : participant,
-      );
-      this.state.getState().setConversations([{ ...conversation, participants }]);
-    }
-    this.setMessages(mark.conversation_id, (thread) => ({
+    if (what === "read")
+      this.patch(mark.conversation_id, (conversation) => ({
+        ...conversation,
+        participants: conversation.participants.map((participant) =>
+          participant.user.id === mark.user_id
+            ? { ...participant, last_read_seq: Math.max(participant.last_read_seq, mark.seq) }
+            : participant,
+        ),
+      }));
+    this.told(mark.conversation_id, (thread) => ({
       ...thread,
       items: thread.items.map((row) => {
         if (row.pending || row.seq > mark.seq || row.sender_id !== me?.id || row.status === "read")

@@ -2,6 +2,7 @@
 // Conversations follow the messages that come. Answers of REST and events of the socket overtake each other: an answer
 // may be of a time before messages that were here before it.
 import { isOwn } from "./MessagingState";
+import type { Messages } from "./thread";
 import type { Conversation, Message, User } from "./types";
 
 function isAnsweredCall(message: Message): boolean {
@@ -35,9 +36,15 @@ export function withMessage(
   };
 }
 
+/** What an event says of messages that are shown, or of a conversation; the same once more changes nothing. */
+export type Change = (thread: Messages) => Messages;
+export type Patch = (conversation: Conversation) => Conversation;
+
 /** What came by the socket while something was being asked for. */
 export interface Came {
   messages: Message[];
+  changes: { conversation: string; change: Change }[]; // in the order in which they were told
+  patches: { conversation: string; patch: Patch }[];
   conversations: Set<string>; // those that were told whole
 }
 
@@ -48,12 +55,20 @@ export class Arrivals {
     for (const came of this.asked) came.messages.push(message);
   }
 
+  change(conversation: string, change: Change): void {
+    for (const came of this.asked) came.changes.push({ conversation, change });
+  }
+
+  patch(conversation: string, patch: Patch): void {
+    for (const came of this.asked) came.patches.push({ conversation, patch });
+  }
+
   conversation(id: string): void {
     for (const came of this.asked) came.conversations.add(id);
   }
 
   async during<T>(answer: Promise<T>): Promise<{ answer: T; came: Came }> {
-    const came: Came = { messages: [], conversations: new Set() };
+    const came: Came = { messages: [], changes: [], patches: [], conversations: new Set() };
     this.asked.add(came);
     try {
       return { answer: await answer, came };

@@ -773,3 +773,57 @@ test("what comes while the newest messages are asked for stays", async () => {
   await again;
   assert.deepEqual(shown(), ["m1", "m2", "m4"]);
 });
+
+test("what is changed while pages are on their way is not shown as it was", async () => {
+  const { messenger, sockets, answers, turn } = await clientConnected();
+  const piece = { has_more: true, next: null, has_more_before: true, has_more_after: false };
+  answers["GET /api/conversations/talk/messages"] = { ...piece, items: [message(3), message(4)] };
+  await messenger.openThread("talk");
+  const answered = globalThis.fetch;
+  let arrive = () => {};
+  globalThis.fetch = (async (...request: Parameters<typeof fetch>) => {
+    const answer = await answered(...request);
+    await new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    return answer;
+  }) as typeof fetch;
+  answers["GET /api/conversations/talk/messages"] = { ...piece, items: [message(1), message(2)] };
+  const older = messenger.loadOlder("talk");
+  await turn();
+  const edited = { ...message(2), content: "as it is now" };
+  sockets[0]!.say("message.updated", edited, { cursor: "c-2" });
+  const gone = { conversation_id: "talk", message_id: "m1", reason: "me" };
+  sockets[0]!.say("message.deleted", gone, { cursor: "c-3" });
+  arrive();
+  await older;
+  const shown = messenger.state.getState().messages.talk!.items;
+  assert.deepEqual(
+    shown.map(({ id, content }) => [id, content]),
+    [
+      ["m2", "as it is now"],
+      ["m3", message(3).content],
+      ["m4", message(4).content],
+    ],
+  );
+  answers["GET /api/conversations"] = {
+    items: [{ ...TALK, last_message: message(4), draft: null }],
+    has_more: false,
+    next: null,
+  };
+  const list = messenger.loadList("all", true);
+  await turn();
+  sockets[0]!.say("message.updated", { ...message(4), content: "edited" }, { cursor: "c-4" });
+  sockets[0]!.say(
+    "draft.updated",
+    { conversation_id: "talk", draft: { content: "half" } },
+    { cursor: "c-5" },
+  );
+  arrive();
+  await turn();
+  globalThis.fetch = answered;
+  arrive();
+  await list;
+  const talk = messenger.state.getState().conversations.talk!;
+  assert.deepEqual([talk.last_message?.content, talk.draft?.content], ["edited", "half"]);
+});
