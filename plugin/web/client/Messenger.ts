@@ -3,7 +3,7 @@
 // to survive a reload, IndexedDB; no page and no framework.
 import { type Clock, systemClock } from "./clock";
 import { dictate } from "./dictation";
-import { Arrivals, type Came, type Change, type Patch, withMessage } from "./following";
+import { Arrivals, type Came, type Patch, withMessage } from "./following";
 import { newId } from "./ids";
 import { type Locks, noLocks, systemLocks } from "./locks";
 import {
@@ -16,6 +16,7 @@ import {
   unreadMessages,
 } from "./MessagingState";
 import { Outbox, type OutboxState } from "./outbox";
+import { PAGE, Pages } from "./pages";
 import { Problem } from "./problem";
 import { Rest } from "./rest";
 import {
@@ -43,7 +44,6 @@ import type {
 import { Uploads } from "./Uploads";
 import { type SocketMaker, WebSocketClient } from "./WebSocketClient";
 
-const PAGE = 50;
 const OPEN_WITHIN = 1_500; // how long the first list waits for the connection
 const TYPING_SHOWN = 15_000; // a side that vanished while it typed
 const TYPING_AFTER = 300;
@@ -68,6 +68,7 @@ export class Messenger {
   readonly rest: Rest;
   readonly socket: WebSocketClient;
   readonly state: MessagingStore = createMessagingStore();
+  readonly pages: Pages;
   outbox: Outbox;
   uploads: Uploads;
   store: Store = new MemoryStore();
@@ -91,9 +92,6 @@ export class Messenger {
   private onOpen: (() => void) | null = null;
   private readonly typingTimers = new Map<string, unknown>();
   private readonly arrivals = new Arrivals();
-  private readonly asking = new Set<string>(); // conversations whose newest messages are on their way
-  private readonly catching = new Map<string, Promise<void>>();
-  private readonly behind = new Set<string>(); // there is more since what is being caught up with was asked for
   private ownTyping: { conversation: string; timer: unknown; told: number | null } | null = null;
   private readTimer: unknown = null;
   private countTimer: unknown = null;
@@ -106,6 +104,7 @@ export class Messenger {
     this.locks = options.locks ?? systemLocks();
     this.rest = new Rest(options.api ?? "");
     this.rest.onSignedOut = () => void this.signedOut();
+    this.pages = new Pages(this.rest, this.state, this.arrivals, () => this.store);
     const address = socketAddress(options.api ?? "");
     this.socket = new WebSocketClient(address, this.rest, this.clock, options.makeSocket);
     this.outbox = this.makeOutbox();
@@ -526,31 +525,23 @@ export class Messenger {
 
   // ---- Messages
 
-  private setMessages(conversation: string, change: (thread: threads.Messages) => threads.Messages): void {
-    this.state.getState().setMessages(conversation, change);
-  }
-
-  private thread(conversation: string): threads.Messages {
-    return this.state.getState().messages[conversation] ?? threads.EMPTY;
-  }
-
   /** Opens a conversation: its newest messages, or those around one. What was kept is shown meanwhile. */
   async openThread(conversation: string, around?: string): Promise<void> {
     if (this.state.getState().activeConversation !== conversation) this.flushRead();
     this.state.setState({ activeConversation: conversation });
-    const known = this.thread(conversation);
+    const known = this.pages.thread(conversation);
     if (around) {
       if (!known.loaded || !known.items.some((row) => row.id === around))
-        await this.loadAround(conversation, around);
+        await this.pages.loadAround(conversation, around);
       return;
     }
     if (known.loaded && !known.hasNewer) return;
-    if (!known.loaded) await this.showCached(conversation);
+    if (!known.loaded) await this.pages.showCached(conversation);
     // More than a page is unread: what comes first is shown first.
     const unread = this.state.getState().conversations[conversation]?.unread_count ?? 0;
     await (unread >= PAGE && !known.loaded
-      ? this.loadAround(conversation, "unread")
-      : this.loadNewest(conversation));
+      ? this.pages.loadAround(conversation, "unread")
+      : this.pages.loadNewest(conversation));
   }
 
   closeThread(): void {
@@ -558,122 +549,16 @@ export class Messenger {
     this.state.setState({ activeConversation: null });
   }
 
-  private async showCached(conversation: string): Promise<void> {
-    const cached = await this.store.thread(conversation).catch(() => null);
-    if (!cached || this.thread(conversation).loaded) return;
-    this.setMessages(conversation, (thread) => ({ ...threads.addPage(thread, cached, {}), loaded: false }));
-  }
-
-  async loadNewest(conversation: string): Promise<void> {
-    const replace = this.thread(conversation);
-    this.asking.add(conversation);
-    const { answer: page, came } = await this.arrivals
-      .during(this.rest.messages(conversation, { limit: PAGE }))
-      .finally(() => this.asking.delete(conversation));
-    const where = { hasOlder: page.has_more, hasNewer: false, replace };
-    this.showPage(conversation, came, (thread) => threads.addPage(thread, page.items, where));
-    this.keepThread(conversation);
-  }
-
-  private async loadAround(conversation: string, around: string): Promise<void> {
-    const replace = this.thread(conversation);
-    const { answer: page, came } = await this.arrivals.during(
-      this.rest.messages(conversation, { around, limit: PAGE }),
-    );
-    const where = { hasOlder: page.has_more_before, hasNewer: page.has_more_after, replace };
-    this.showPage(conversation, came, (thread) => threads.addPage(thread, page.items, where));
-    if (!where.hasNewer) this.keepThread(conversation);
-  }
-
-  /** Adds a page, which may be of a time before what came while it was on its way. */
-  private showPage(conversation: string, came: Came, add: Change): void {
-    const changes = came.changes.filter((told) => told.conversation === conversation);
-    this.setMessages(conversation, (thread) => {
-      const added = add(thread);
-      return added === thread ? thread : changes.reduce((now, { change }) => change(now), added);
-    });
-    this.addCame(conversation, came);
-  }
-
-  /** Behind a page that reaches to the end: what came while it was on its way, and had no place in the piece of before. */
-  private addCame(conversation: string, came: Came): void {
-    for (const message of came.messages) {
-      const thread = this.thread(conversation);
-      if (message.conversation_id !== conversation || thread.hasNewer) continue;
-      if (message.seq <= (threads.newest(thread)?.seq ?? 0)) continue;
-      const added = threads.addMessage(thread, message);
-      if (added === "gap") return void this.catchUp(conversation);
-      this.setMessages(conversation, () => added);
-    }
-  }
-
-  /** Shows what was said from WHEN on; the id of the first such message, or of the last one if there is none. */
-  async jumpTo(conversation: string, when: Date): Promise<string | null> {
-    await this.loadAround(conversation, `time:${when.toISOString()}`);
-    const rows = this.thread(conversation).items.filter((row) => !row.pending);
-    const found = rows.find((row) => Date.parse(row.created_at) >= when.getTime()) ?? rows[rows.length - 1];
-    return found?.id ?? null;
-  }
-
-  async loadOlder(conversation: string): Promise<void> {
-    const first = threads.oldest(this.thread(conversation));
-    if (!first || !this.thread(conversation).hasOlder) return;
-    const { answer: page, came } = await this.arrivals.during(
-      this.rest.messages(conversation, { before: first.id, limit: PAGE }),
-    );
-    this.join(conversation, first.id, came, page.items, { hasOlder: page.has_more });
-  }
-
-  async loadNewer(conversation: string): Promise<void> {
-    const last = threads.newest(this.thread(conversation));
-    if (!last) return this.loadNewest(conversation);
-    const { answer: page, came } = await this.arrivals.during(
-      this.rest.messages(conversation, { after: last.id, limit: PAGE }),
-    );
-    this.join(conversation, last.id, came, page.items, { hasNewer: page.has_more });
-  }
-
-  /** A page beside MESSAGE. Another piece of the conversation may be shown by now, which it would leave a hole in. */
-  private join(
-    conversation: string,
-    message: string,
-    came: Came,
-    items: Message[],
-    where: { hasOlder?: boolean; hasNewer?: boolean },
-  ): void {
-    this.showPage(conversation, came, (thread) =>
-      thread.items.some((row) => row.id === message) ? threads.addPage(thread, items, where) : thread,
-    );
-  }
-
-  private keepThread(conversation: string): void {
-    const rows = this.thread(conversation).items.filter((row) => !row.pending);
-    void this.store.saveThread(conversation, rows).catch(() => {});
-  }
-
-  /** A message was changed or deleted: what is kept must not have it as it was. */
-  private keepAgain(conversation: string, message: string): void {
-    if (this.thread(conversation).loaded) {
-      this.keepThread(conversation);
-      return;
-    }
-    const { store } = this;
-    void store
-      .thread(conversation)
-      .then((kept) => (kept?.some(({ id }) => id === message) ? store.forget(conversation) : undefined))
-      .catch(() => {});
-  }
-
   /** Shown at the end of the conversation, to which one comes by it. */
   send(conversation: string, message: Outgoing): Queued {
     this.stopTyping();
     const queued = this.outbox.add(conversation, message);
-    const thread = this.thread(conversation);
+    const thread = this.pages.thread(conversation);
     const last = threads.newest(thread);
     // Who answers has read what was said before.
     if (last && !thread.hasNewer && (this.state.getState().unreadCounts[conversation] ?? 0) > 0)
       this.mark(conversation, last.id);
-    if (thread.hasNewer) void this.loadNewest(conversation).catch(() => {});
+    if (thread.hasNewer) void this.pages.loadNewest(conversation).catch(() => {});
     return queued;
   }
 
@@ -681,11 +566,10 @@ export class Messenger {
     const conversation = item.conversation_id;
     if (state === "queued" && !this.socket.isConnected) this.onWaiting?.();
     if (state === "discarded")
-      this.setMessages(conversation, (thread) => threads.dropPending(thread, item.client_id));
+      this.pages.set(conversation, (thread) => threads.dropPending(thread, item.client_id));
     else if (state === "sent") {
       if (message) this.arrived(message);
-    } else
-      this.setMessages(conversation, (thread) => threads.addPending(thread, this.pendingRow(item, state)));
+    } else this.pages.set(conversation, (thread) => threads.addPending(thread, this.pendingRow(item, state)));
   }
 
   private pendingRow(item: Queued, pending: OutboxState): threads.Row {
@@ -774,7 +658,7 @@ export class Messenger {
     if (state.activeConversation !== conversation || !this.isLooking()) return;
     if ((state.unreadCounts[conversation] ?? 0) === 0) return;
     this.readPending++;
-    this.seen = threads.newest(this.thread(conversation))?.id ?? null;
+    this.seen = threads.newest(this.pages.thread(conversation))?.id ?? null;
     if (this.readPending >= READ_AT) this.flushRead();
     else if (this.readTimer === null)
       this.readTimer = this.clock.setTimeout(() => this.flushRead(), READ_AFTER);
@@ -794,7 +678,7 @@ export class Messenger {
     this.seen = null;
     if (!conversation || readPending === 0) return;
     // What has come since nobody looks was not seen.
-    const last = this.isLooking() ? threads.newest(this.thread(conversation))?.id : seen;
+    const last = this.isLooking() ? threads.newest(this.pages.thread(conversation))?.id : seen;
     if (last) this.mark(conversation, last, isLeaving);
   }
 
@@ -864,7 +748,7 @@ export class Messenger {
       added?: boolean;
       reactions: Message["reactions"];
     }) =>
-      this.told(news.conversation_id, (thread) =>
+      this.pages.told(news.conversation_id, (thread) =>
         threads.changeMessage(thread, news.message_id, (row) => ({
           ...row,
           reactions: threads.ownReactions(news, row.reactions, this.state.getState().me),
@@ -873,7 +757,7 @@ export class Messenger {
     "message.read": (mark: Mark) => this.marked(mark, "read"),
     "message.delivered": (mark: Mark) => this.marked(mark, "delivered"),
     "message.failed": (failure: { conversation_id: string; message_id: string; code: string }) =>
-      this.told(failure.conversation_id, (thread) =>
+      this.pages.told(failure.conversation_id, (thread) =>
         threads.changeMessage(thread, failure.message_id, (row) => ({ ...row, status: "failed" })),
       ),
     "message.starred": (star: { message_id: string; starred: boolean }) =>
@@ -911,7 +795,7 @@ export class Messenger {
     for (const [conversation, thread] of Object.entries(this.state.getState().messages)) {
       const having = thread.items.filter((row) => row.attachments?.some(({ id }) => id === file.id));
       for (const { id } of having)
-        this.setMessages(conversation, (now) =>
+        this.pages.set(conversation, (now) =>
           threads.changeMessage(now, id, (row) => ({
             ...row,
             attachments: row.attachments.map((one) => (one.id === file.id ? file : one)),
@@ -925,15 +809,15 @@ export class Messenger {
     const me = this.state.getState().me;
     if (message.client_id && isOwn(message, me)) this.outbox.arrived(message.client_id, message);
     this.typed(id, message.sender_id ?? "", false);
-    const known = this.thread(id);
-    if (known.loaded || known.items.length > 0 || this.asking.has(id)) {
+    const known = this.pages.thread(id);
+    if (this.pages.isRead(id)) {
       const added = threads.addMessage(known, message);
-      if (added !== "gap") this.setMessages(id, () => added);
+      if (added !== "gap") this.pages.set(id, () => added);
       else {
-        this.setMessages(id, (thread) => threads.dropPending(thread, message.client_id ?? ""));
-        void this.catchUp(id);
+        this.pages.set(id, (thread) => threads.dropPending(thread, message.client_id ?? ""));
+        void this.pages.catchUp(id);
       }
-      this.keepThread(id);
+      this.pages.keep(id);
     }
     this.followMessage(message);
   }
@@ -958,35 +842,6 @@ export class Messenger {
     }
   }
 
-  /** Fetches what lies between what is shown and the newest message; once at a time for a conversation. */
-  private catchUp(conversation: string): Promise<void> {
-    const running = this.catching.get(conversation);
-    if (running) {
-      this.behind.add(conversation); // what is being fetched may be older than what there is now
-      return running;
-    }
-    const run = (async () => {
-      for (let pages = 0; pages < 20; pages++) {
-        await this.loadNewer(conversation);
-        if (!this.behind.delete(conversation) && !this.thread(conversation).hasNewer) return;
-      }
-      await this.loadNewest(conversation);
-    })()
-      .catch(() => this.setMessages(conversation, (thread) => ({ ...thread, hasNewer: true })))
-      .finally(() => {
-        this.behind.delete(conversation);
-        this.catching.delete(conversation);
-      });
-    this.catching.set(conversation, run);
-    return run;
-  }
-
-  /** An event says something of messages: also of those in a page that is on its way. */
-  private told(conversation: string, change: Change): void {
-    this.arrivals.change(conversation, change);
-    this.setMessages(conversation, change);
-  }
-
   /** An event says something of a conversation: also in an answer that is on its way. */
   private patch(id: string, patch: Patch): void {
     this.arrivals.patch(id, patch);
@@ -996,13 +851,15 @@ export class Messenger {
   }
 
   private changed(message: Message): void {
-    this.told(message.conversation_id, (thread) => threads.changeMessage(thread, message.id, () => message));
+    this.pages.told(message.conversation_id, (thread) =>
+      threads.changeMessage(thread, message.id, () => message),
+    );
     this.patch(message.conversation_id, (conversation) =>
       conversation.last_message?.id === message.id
         ? { ...conversation, last_message: message }
         : conversation,
     );
-    this.keepAgain(message.conversation_id, message.id);
+    this.pages.keepAgain(message.conversation_id, message.id);
     // It may count as read now that it was answered, or as unread since it was not: the server knows.
     if (message.message_type === "call" && !isOwn(message, this.state.getState().me))
       void this.refresh(message.conversation_id);
@@ -1010,7 +867,7 @@ export class Messenger {
 
   private deleted(deleted: { conversation_id: string; message_id: string; reason: string }): void {
     const gone = new Date(this.clock.now()).toISOString();
-    this.told(deleted.conversation_id, (thread) =>
+    this.pages.told(deleted.conversation_id, (thread) =>
       deleted.reason === "me" || deleted.reason === "expired"
         ? threads.removeMessage(thread, deleted.message_id)
         : threads.changeMessage(thread, deleted.message_id, (row) => ({
@@ -1022,7 +879,7 @@ export class Messenger {
           })),
     );
     const conversation = this.state.getState().conversations[deleted.conversation_id];
-    this.keepAgain(deleted.conversation_id, deleted.message_id);
+    this.pages.keepAgain(deleted.conversation_id, deleted.message_id);
     if (conversation?.last_message?.id === deleted.message_id)
       void this.refresh(deleted.conversation_id).then(() => this.keepList());
     else this.keepList();
@@ -1030,11 +887,12 @@ export class Messenger {
 
   /** What was kept for long enough is gone: it is not shown, not kept, and not what the list tells of. */
   private expired({ conversation_id: id, up_to_seq: seq }: ConversationExpired): void {
-    const wasShown = this.thread(id).items.length > 0;
-    this.told(id, (thread) => threads.removeUpTo(thread, seq));
-    const thread = this.thread(id);
+    const wasShown = this.pages.thread(id).items.length > 0;
+    this.pages.told(id, (thread) => threads.removeUpTo(thread, seq));
+    const thread = this.pages.thread(id);
     // All of the piece is gone, and what is newer is somewhere else.
-    if (wasShown && thread.hasNewer && !threads.newest(thread)) void this.loadNewest(id).catch(() => {});
+    if (wasShown && thread.hasNewer && !threads.newest(thread))
+      void this.pages.loadNewest(id).catch(() => {});
     const { store } = this;
     void store
       .thread(id)
@@ -1076,7 +934,7 @@ export class Messenger {
             : participant,
         ),
       }));
-    this.told(mark.conversation_id, (thread) => ({
+    this.pages.told(mark.conversation_id, (thread) => ({
       ...thread,
       items: thread.items.map((row) => {
         if (row.pending || row.seq > mark.seq || row.sender_id !== me?.id || row.status === "read")
@@ -1135,7 +993,7 @@ export class Messenger {
     this.onReadAnew?.();
     for (const [id, thread] of Object.entries(messages)) {
       const waiting = thread.items.filter((row) => row.pending);
-      if (waiting.length > 0) this.setMessages(id, (empty) => ({ ...empty, items: waiting }));
+      if (waiting.length > 0) this.pages.set(id, (empty) => ({ ...empty, items: waiting }));
     }
     await this.loadList("all", true).catch(() => {});
     if (activeConversation) await this.openThread(activeConversation).catch(() => {});

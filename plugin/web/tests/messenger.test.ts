@@ -182,8 +182,8 @@ test("what was seen is marked as read where it was seen, whatever is opened next
 });
 
 for (const [what, load] of [
-  ["the newest", (messenger: Messenger) => messenger.loadNewest("talk")],
-  ["the next ones", (messenger: Messenger) => messenger.loadNewer("talk")],
+  ["the newest", (messenger: Messenger) => messenger.pages.loadNewest("talk")],
+  ["the next ones", (messenger: Messenger) => messenger.pages.loadNewer("talk")],
 ] as const)
   test(`what comes while ${what} are on their way is behind them`, async () => {
     const { messenger, sockets, answers, turn } = await clientConnected();
@@ -351,11 +351,11 @@ test("a day is gone to, or what comes nearest to it", async () => {
     has_more_after: false,
     next: null,
   };
-  assert.equal(await messenger.jumpTo("talk", new Date(message(2).created_at)), "m2");
+  assert.equal(await messenger.pages.jumpTo("talk", new Date(message(2).created_at)), "m2");
   assert.ok(
     asked.some((what) => what.includes(`around=${encodeURIComponent(`time:${message(2).created_at}`)}`)),
   );
-  assert.equal(await messenger.jumpTo("talk", new Date("2030-01-01")), "m3");
+  assert.equal(await messenger.pages.jumpTo("talk", new Date("2030-01-01")), "m3");
 });
 
 test("users are named once in a list, and stand where they belong", async () => {
@@ -722,11 +722,11 @@ for (const way of ["older", "newer"] as const) {
       });
       return answer;
     }) as typeof fetch;
-    const late = way === "older" ? messenger.loadOlder("talk") : messenger.loadNewer("talk");
+    const late = way === "older" ? messenger.pages.loadOlder("talk") : messenger.pages.loadNewer("talk");
     await turn();
     globalThis.fetch = before;
     answers["GET /api/conversations/talk/messages"] = piece(99, 100);
-    await messenger.loadNewest("talk");
+    await messenger.pages.loadNewest("talk");
     arrive();
     await late;
     const { items, hasNewer } = messenger.state.getState().messages.talk!;
@@ -766,7 +766,7 @@ test("what comes while the newest messages are asked for stays", async () => {
   const shown = () => messenger.state.getState().messages.talk!.items.map(({ id }) => id);
   assert.deepEqual(shown(), ["m1", "m2", "m3"]);
   // What was there before, and the server has no more, goes.
-  const again = messenger.loadNewest("talk");
+  const again = messenger.pages.loadNewest("talk");
   await turn();
   sockets[0]!.say("message.new", message(4), { cursor: "c-4" });
   arrive();
@@ -789,7 +789,7 @@ test("what is changed while pages are on their way is not shown as it was", asyn
     return answer;
   }) as typeof fetch;
   answers["GET /api/conversations/talk/messages"] = { ...piece, items: [message(1), message(2)] };
-  const older = messenger.loadOlder("talk");
+  const older = messenger.pages.loadOlder("talk");
   await turn();
   const edited = { ...message(2), content: "as it is now" };
   sockets[0]!.say("message.updated", edited, { cursor: "c-2" });

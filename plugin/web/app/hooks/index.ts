@@ -16,8 +16,8 @@ export function useConversations() {
 
 export function useMessages(conversation: string) {
   const thread = useMessaging((state) => state.messages[conversation] ?? EMPTY);
-  const loadOlder = useCallback(() => messenger.loadOlder(conversation), [conversation]);
-  const loadNewer = useCallback(() => messenger.loadNewer(conversation), [conversation]);
+  const loadOlder = useCallback(() => messenger.pages.loadOlder(conversation), [conversation]);
+  const loadNewer = useCallback(() => messenger.pages.loadNewer(conversation), [conversation]);
   return { thread, loadOlder, loadNewer };
 }
 

@@ -40,7 +40,7 @@ function GoToDate({ conversation, onClose }: Properties) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void attempt(async () => {
-      const found = await messenger.jumpTo(conversation.id, new Date(`${day}T00:00:00`));
+      const found = await messenger.pages.jumpTo(conversation.id, new Date(`${day}T00:00:00`));
       onClose();
       if (found) go(threadPath(conversation.id, found), true);
     });

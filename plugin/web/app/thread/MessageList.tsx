@@ -201,7 +201,7 @@ export function MessageList({ conversation, jumpTo, onReply, onEdit, onThread }:
   const toEnd = () => {
     placed.current = "end";
     if (jumpTo) go(threadPath(id), true);
-    if (thread.hasNewer) void attempt(() => messenger.loadNewest(id)).then(() => virtual.scrollToEnd());
+    if (thread.hasNewer) void attempt(() => messenger.pages.loadNewest(id)).then(() => virtual.scrollToEnd());
     else virtual.scrollToEnd();
   };
 
