@@ -43,8 +43,7 @@ enum field_flag {
     FIELD_ONE_OF = 1 << 6,      /* exactly one of the fields with this flag is to be there */
     FIELD_JID = 1 << 7,         /* FIELD_TEXT: a bare address of XMPP, as somebody types it */
     FIELD_UNTIL = 1 << 8,       /* FIELD_TEXT: a time of RFC 3339 or "forever" */
-    FIELD_LINE = 1 << 9,   /* FIELD_TEXT, and each of FIELD_TEXTS: one line as xep/name.h has it: it
-                              shows   something and hides nothing */
+    FIELD_LINE = 1 << 9,   /* FIELD_TEXT, each of FIELD_TEXTS: one line, as xep/name.h has it */
     FIELD_PROSE = 1 << 10, /* likewise, in one line or several */
     FIELD_ALTERNATIVE = 1 << 11, /* at most one of the fields with this flag may be there */
     FIELD_NOT_BOUND = 1 << 12,   /* says how to answer, and is no parameter of the query */

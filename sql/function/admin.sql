@@ -87,7 +87,7 @@ LANGUAGE sql STABLE AS $$
     'reputation', spam_reputation(u), 'reports', spam_reports(u.id),
     'phone_verified_at', (SELECT api_time(v.verified_at) FROM verifications v WHERE v.user_id = u.id AND v.kind = 'phone'),
     'blocked', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.user_id = u.id LIMIT 10000) x),
-    'blocked_by', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.peer = u.jid LIMIT 10000) x),
+    'blocked_by', (SELECT count(*) FROM (SELECT FROM blocks b WHERE b.peer = u.jid AND b.created_at > '-infinity' LIMIT 10000) x),
     'sessions', coalesce((SELECT jsonb_agg(jsonb_build_object('created_at', api_time(s.created_at),
                                                               'expires_at', api_time(s.expires_at)) ORDER BY s.created_at)
                             FROM (SELECT * FROM sessions s WHERE s.user_id = u.id AND s.expires_at > clock_timestamp()

@@ -29,8 +29,10 @@ LANGUAGE sql STABLE AS $$
                 FROM conversations y JOIN member_row(y.id, p_user) x ON true
                 WHERE p_only IS NOT NULL AND y.kind = 'direct' AND y.member_ids = pair_key(p_user, p_only)) m
         -- OFFSET 0: as member_row() has it.
-        JOIN LATERAL (SELECT x.* FROM conversations x WHERE x.id = m.conversation_id OFFSET 0) c ON c.kind = 'direct'
-        JOIN member_row(c.id, pair_other(c.member_ids, p_user)) o ON coalesce(o.request, 'accepted') = 'accepted'
+        JOIN LATERAL (SELECT x.id, x.kind, x.member_ids FROM conversations x WHERE x.id = m.conversation_id OFFSET 0) c ON c.kind = 'direct'
+        JOIN LATERAL (SELECT x.user_id, x.request, x.hidden_seq FROM members x
+                        WHERE x.conversation_id = c.id AND x.user_id = pair_other(c.member_ids, p_user) OFFSET 0) o
+          ON coalesce(o.request, 'accepted') = 'accepted'
         WHERE coalesce(m.request, 'accepted') = 'accepted'
         LIMIT p_limit
     ), partners AS (
@@ -53,7 +55,7 @@ LANGUAGE sql STABLE AS $$
       FROM one o
       JOIN users u ON u.id = o.id
       JOIN users me ON me.id = p_user AND me.kind <> 'remote'
-      LEFT JOIN LATERAL (SELECT x.* FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid OFFSET 0) k ON true
+      LEFT JOIN LATERAL (SELECT x.to_peer, x.from_peer FROM contacts x WHERE x.user_id = p_user AND x.peer = u.jid OFFSET 0) k ON true
       CROSS JOIN LATERAL (
         SELECT x.apart, x.contact, x.added,
                o.here AND NOT x.apart

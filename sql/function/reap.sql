@@ -33,7 +33,7 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM members m WHERE m.user_id = p_user)
     OR EXISTS (SELECT FROM contacts c WHERE c.peer = p_jid)
-    OR EXISTS (SELECT FROM blocks b WHERE b.peer = p_jid)
+    OR EXISTS (SELECT FROM blocks b WHERE b.peer = p_jid AND b.created_at > '-infinity')
     OR EXISTS (SELECT FROM events e WHERE e.user_id = p_user AND e.audience <> 'members')
     OR user_held(p_user);
 END $$;

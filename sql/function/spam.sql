@@ -72,7 +72,7 @@ BEGIN
     + 2 * least(20, coalesce((SELECT s.accepted FROM standings s WHERE s.user_id = u.id), 0))
     + CASE WHEN u.created_at < clock_timestamp() - interval '30 days' THEN 10 ELSE 0 END
     - 10 * least(5, spam_reports(u.id))
-    - 5 * (SELECT count(*)::int FROM (SELECT FROM blocks b WHERE b.peer = u.jid LIMIT 6) x)
+    - 5 * (SELECT count(*)::int FROM (SELECT FROM blocks b WHERE b.peer = u.jid AND b.created_at > '-infinity' LIMIT 6) x)
     - 15 * (SELECT count(*)::int FROM (SELECT FROM moderation_actions a
               WHERE a.target = u.id AND a.state <> 'taken_back' AND a.at > clock_timestamp() - interval '90 days' LIMIT 4) x)));
 END $$;
