@@ -155,6 +155,8 @@ def test_a_conversation_when_the_others_agree(stack, alice, bella):
         told = hers.expect("export.consent")["payload"]
         assert (told["id"], told["user_id"], told["state"]) == (asked["id"], alice.id, "waiting")
         assert bella.call(200, "GET", path)["consents"] == [{"user_id": bella.id, "state": "asked"}]
+        assert [copy["id"] for copy in bella.call(200, "GET", "/api/account/export-consents")["items"]] == [asked["id"]]
+        assert alice.call(200, "GET", "/api/account/export-consents")["items"] == [], "it is the others who are asked"
         bella.call(200, "POST", f"{path}/consent", {"export_id": asked["id"], "consent": True})
         assert mine.expect("export.consent")["payload"]["state"] in ("running", "ready")
         ready = mine.expect("export.ready")["payload"]
@@ -163,6 +165,7 @@ def test_a_conversation_when_the_others_agree(stack, alice, bella):
         assert [m["content"] for m in lines(files["messages.jsonl"])] == ["between us"]
         bella.call(200, "POST", f"{path}/consent", {"export_id": asked["id"], "consent": False})
         assert mine.expect("export.consent")["payload"]["state"] == "refused"
+        assert bella.call(200, "GET", "/api/account/export-consents")["items"] == []
     assert http_request(stack.info["rest"], "GET", ready["url"]).status == 404
     remote = alice.conversation_with(jid="carol@example.org")
     assert alice.request("POST", f"/api/conversations/{remote['id']}/export").status == 409
