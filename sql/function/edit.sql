@@ -17,7 +17,7 @@ BEGIN
                               ORDER BY y.seq DESC LIMIT 1000) x
       WHERE x.sender_id = p_source AND x.foreign_id = p_id ORDER BY x.seq DESC LIMIT 1;
   END IF;
-  IF m.id IS NULL THEN
+  IF m.id IS NULL AND p_source IS NOT NULL THEN -- what has no sender is the system's
     SELECT x.* INTO m FROM message_versions v JOIN messages x ON x.id = v.message_id
       WHERE v.wire = p_id AND x.sender_id IS NOT DISTINCT FROM p_source AND x.conversation_id IS NOT DISTINCT FROM c.id LIMIT 1;
   END IF;
